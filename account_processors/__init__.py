@@ -1,0 +1,1 @@
+"""Reaches exchanges: one shared ccxt base and one small file per exchange."""

@@ -1,0 +1,1 @@
+"""Measures ratios between the engine and a yardstick of the same run."""

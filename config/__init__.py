@@ -1,0 +1,1 @@
+"""What the operator wrote: schemas, atomic files, the interactive scripts."""

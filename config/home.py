@@ -1,0 +1,78 @@
+"""Where the operator's files and the services' records live; the only home of their names."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "TRADE_ENGINE_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder named by TRADE_ENGINE_HOME, else the one that holds execute_trades.py."""
+
+    path: Path
+
+    @property
+    def credentials(self) -> Path:
+        """Accounts and keys, mode 0600."""
+        return self.path / "credentials.json"
+
+    @property
+    def asset_mapping(self) -> Path:
+        """Source symbol to unified symbol, per source."""
+        return self.path / "asset_mapping_config.json"
+
+    @property
+    def signal_weights(self) -> Path:
+        """Leverage and source weights per unified symbol."""
+        return self.path / "signal_weight_config.json"
+
+    @property
+    def bittensor_settings(self) -> Path:
+        """Thresholds, exponents and limits of the SN8 ranking."""
+        return self.path / "bittensor_processor_config.json"
+
+    @property
+    def engine_settings(self) -> Path:
+        """Everything else, optional, with a safe default each."""
+        return self.path / "engine_config.json"
+
+    @property
+    def webhook_keys(self) -> Path:
+        """Hashes of the webhook's keys, mode 0600."""
+        return self.path / "webhook_keys.json"
+
+    @property
+    def account_depths(self) -> Path:
+        """Per account, the depths confirmed against the exchange: a view for people, never the truth."""
+        return self.path / "account_asset_depths.json"
+
+    @property
+    def state(self) -> Path:
+        """Journal, locks and paper accounts."""
+        return self.path / "state"
+
+    @property
+    def logs(self) -> Path:
+        """Rotating JSON logs."""
+        return self.path / "logs"
+
+    def raw_signals(self, source: str) -> Path:
+        """The append-only record of one source and its current frame."""
+        return self.path / "raw_signals" / source
+
+    def depths(self, source: str) -> Path:
+        """The current frame of one source, replaced atomically."""
+        return self.raw_signals(source) / "depths.json"
+
+
+def find_home(environment: Mapping[str, str] = os.environ) -> Home:
+    """The home of this installation; never the current directory.
+
+    Args:
+        environment: Where TRADE_ENGINE_HOME is looked up.
+    """
+    named = environment.get(HOME_VARIABLE, "")
+    return Home(Path(named).expanduser().resolve() if named else Path(__file__).resolve().parent.parent)

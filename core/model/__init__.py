@@ -1,0 +1,1 @@
+"""Frozen nouns: what the engine talks about, checked where they are made."""

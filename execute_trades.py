@@ -1,0 +1,1 @@
+"""Entry and wiring of the engine."""

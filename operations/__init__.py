@@ -1,0 +1,1 @@
+"""What the operator sees: journal file, logs, metrics, status."""

@@ -1,0 +1,1 @@
+"""Exchanges we can make: a pure state machine and four REST protocols over it."""

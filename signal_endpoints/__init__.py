@@ -1,0 +1,1 @@
+"""Listens: the TradingView webhook."""

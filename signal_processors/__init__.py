@@ -1,0 +1,1 @@
+"""Understands sources: raw input to normalized depths."""

@@ -1,0 +1,1 @@
+"""Worlds we can make: virtual time, faults, invariants, scenarios."""
