@@ -1,6 +1,6 @@
 """What sources say, and what their weighted words add up to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,12 +11,12 @@ from core.model.money import ONE, ZERO, finite_decimal, positive_decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
-    """One source's latest word on one of its own symbols, after its mapping.
+class SourceSignal:
+    """One source's latest word on one of its own symbols, before any mapping.
 
     Attributes:
         source: Who says it.
-        symbol: The unified symbol.
+        source_symbol: The symbol as the source names it, such as BTCUSD.
         depth: Signed share of the source's allocation, -1..1; 0 is flat, negative is short.
         at: UTC time of the word itself.
         leverage: The leverage the source asks for; it may only lower the configured one.
@@ -25,7 +25,7 @@ class Signal:
     """
 
     source: SourceName
-    symbol: Symbol
+    source_symbol: str
     depth: Decimal
     at: datetime
     leverage: Decimal | None = None
@@ -33,10 +33,13 @@ class Signal:
     record_id: str = ""
 
     def __post_init__(self) -> None:
-        if abs(finite_decimal(self.depth, f"{self.source} {self.symbol} depth")) > ONE:
-            raise InvalidInput(f"{self.source} {self.symbol} depth: {self.depth} is outside -1..1")
+        place = f"{self.source} {self.source_symbol}"
+        if abs(finite_decimal(self.depth, f"{place} depth")) > ONE:
+            raise InvalidInput(f"{place} depth: {self.depth} is outside -1..1")
         if self.leverage is not None:
-            positive_decimal(self.leverage, f"{self.source} {self.symbol} leverage")
+            positive_decimal(self.leverage, f"{place} leverage")
+        if self.price is not None:
+            positive_decimal(self.price, f"{place} price")
 
 
 class SourceStatus(StrEnum):
@@ -60,7 +63,7 @@ class SourceFrame:
         status: What the source says about itself.
         reason: Why, in words, when the status is not ok.
         authenticated: False when anyone could have written to the source; such frames move no live account.
-        signals: The latest word per source symbol, by source symbol.
+        signals: The latest word per source symbol, each symbol once.
     """
 
     source: SourceName
@@ -71,7 +74,7 @@ class SourceFrame:
     status: SourceStatus
     reason: str
     authenticated: bool
-    signals: tuple[Signal, ...] = field(default=())
+    signals: tuple[SourceSignal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
