@@ -1,0 +1,1 @@
+"""One plan: journal, send, settle, confirm."""

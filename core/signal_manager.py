@@ -1,0 +1,1 @@
+"""Reads all sources, merges them by weight and says what changed."""

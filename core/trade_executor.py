@@ -1,0 +1,1 @@
+"""Merges once, hands each account its targets and waits for none of them."""
