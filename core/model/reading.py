@@ -27,4 +27,9 @@ class Unknown:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Absent(Unknown):
+    """The read was complete and there is nothing there yet: a source that has never spoken."""
+
+
 Reading = Known[T_co] | Unknown

@@ -1,0 +1,146 @@
+"""Events to ledgers: what the journal says now, and the only place where a ledger changes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import singledispatch
+
+from core.model.events import (
+    DecisionMade,
+    Event,
+    OrderAccepted,
+    OrderIntended,
+    OrderNeverArrived,
+    OrderOutcomeUnknown,
+    OrderRefused,
+    OrderResent,
+    OrderSettled,
+    PositionAdopted,
+    StandingChanged,
+    SymbolEvent,
+    TargetConfirmed,
+)
+from core.model.failures import EngineError
+from core.model.identity import AccountId, ClientOrderId, Symbol
+from core.model.ledger import IllegalTransition, OrderPhase, OrderRecord, SymbolLedger
+from core.model.standing import Standing
+
+LedgerKey = tuple[AccountId, Symbol]
+
+LOST_ORDERS_REMEMBERED = 20
+"""How many lost orders per symbol are looked at again when a position is unexplained."""
+
+
+def fold(ledgers: Mapping[LedgerKey, SymbolLedger], events: Iterable[Event]) -> dict[LedgerKey, SymbolLedger]:
+    """The ledgers after the events, in order; the given mapping is not changed.
+
+    Raises:
+        IllegalTransition: If an event cannot follow what is already known.
+    """
+    folded = dict(ledgers)
+    for event in events:
+        key = (event.account, event.symbol)
+        folded[key] = apply(folded.get(key) or SymbolLedger(event.account, event.symbol), event)
+    return folded
+
+
+def apply(ledger: SymbolLedger, event: Event) -> SymbolLedger:
+    """One ledger after one event.
+
+    Raises:
+        IllegalTransition: If the event cannot follow what is already known.
+    """
+    return _apply(event, ledger)
+
+
+@singledispatch
+def _apply(event: SymbolEvent, ledger: SymbolLedger) -> SymbolLedger:
+    raise EngineError(f"{ledger.account} {ledger.symbol}: the journal holds an unknown event {type(event).__name__}")
+
+
+@_apply.register
+def _(event: DecisionMade, ledger: SymbolLedger) -> SymbolLedger:
+    last = ledger.decision.number if ledger.decision else 0
+    if event.decision.number != last + 1:
+        raise IllegalTransition(f"{ledger.account} {ledger.symbol}: decision {event.decision.number} follows {last}")
+    return replace(ledger, decision=event.decision)
+
+
+@_apply.register
+def _(event: OrderIntended, ledger: SymbolLedger) -> SymbolLedger:
+    if any(record.intent.client_order_id == event.intent.client_order_id for record in ledger.orders):
+        raise IllegalTransition(f"order {event.intent.client_order_id}: intended twice")
+    record = OrderRecord(event.intent, OrderPhase.INTENDED, event.at)
+    return replace(ledger, orders=(*ledger.orders, record), steps=ledger.steps + 1, ever_traded=True)
+
+
+@_apply.register
+def _(event: OrderAccepted, ledger: SymbolLedger) -> SymbolLedger:
+    record = ledger.record_of(event.client_order_id).moved_to(OrderPhase.ACCEPTED, "accepted")
+    return _with_record(ledger, replace(record, exchange_order_id=event.exchange_order_id))
+
+
+@_apply.register
+def _(event: OrderRefused, ledger: SymbolLedger) -> SymbolLedger:
+    ledger.record_of(event.client_order_id).moved_to(OrderPhase.REFUSED, event.detail)
+    return _without_record(ledger, event.client_order_id)
+
+
+@_apply.register
+def _(event: OrderOutcomeUnknown, ledger: SymbolLedger) -> SymbolLedger:
+    record = ledger.record_of(event.client_order_id)
+    if record.phase is OrderPhase.UNKNOWN:
+        return _with_record(ledger, replace(record, detail=event.detail))
+    return _with_record(ledger, record.moved_to(OrderPhase.UNKNOWN, event.detail))
+
+
+@_apply.register
+def _(event: OrderSettled, ledger: SymbolLedger) -> SymbolLedger:
+    record = ledger.record_of(event.client_order_id).moved_to(OrderPhase.SETTLED, "settled")
+    if event.filled * record.intent.side.sign < 0 or abs(event.filled) > record.intent.quantity:
+        raise IllegalTransition(
+            f"order {event.client_order_id}: a fill of {event.filled} does not fit "
+            f"{record.intent.side} {record.intent.quantity}"
+        )
+    return replace(_without_record(ledger, event.client_order_id), owned=ledger.owned + event.filled)
+
+
+@_apply.register
+def _(event: OrderNeverArrived, ledger: SymbolLedger) -> SymbolLedger:
+    record = ledger.record_of(event.client_order_id).moved_to(OrderPhase.LOST, "never arrived")
+    folded = _with_record(ledger, record)
+    forgotten = {lost.intent.client_order_id for lost in folded.lost[:-LOST_ORDERS_REMEMBERED]}
+    kept = tuple(order for order in folded.orders if order.intent.client_order_id not in forgotten)
+    return replace(folded, orders=kept)
+
+
+@_apply.register
+def _(event: OrderResent, ledger: SymbolLedger) -> SymbolLedger:
+    record = ledger.record_of(event.client_order_id).moved_to(OrderPhase.INTENDED, "resent")
+    return _with_record(ledger, replace(record, sent_at=event.at))
+
+
+@_apply.register
+def _(event: TargetConfirmed, ledger: SymbolLedger) -> SymbolLedger:
+    return replace(ledger, confirmed=event.number, confirmed_depth=event.depth)
+
+
+@_apply.register
+def _(event: PositionAdopted, ledger: SymbolLedger) -> SymbolLedger:
+    return replace(ledger, owned=event.quantity, ever_traded=True)
+
+
+@_apply.register
+def _(event: StandingChanged, ledger: SymbolLedger) -> SymbolLedger:
+    reason = "" if event.standing is Standing.ACTIVE else f"{event.by}: {event.why}"
+    return replace(ledger, standing=event.standing, standing_reason=reason)
+
+
+def _with_record(ledger: SymbolLedger, record: OrderRecord) -> SymbolLedger:
+    client_order_id = record.intent.client_order_id
+    orders = tuple(record if order.intent.client_order_id == client_order_id else order for order in ledger.orders)
+    return replace(ledger, orders=orders)
+
+
+def _without_record(ledger: SymbolLedger, client_order_id: ClientOrderId) -> SymbolLedger:
+    orders = tuple(order for order in ledger.orders if order.intent.client_order_id != client_order_id)
+    return replace(ledger, orders=orders)

@@ -1,0 +1,32 @@
+"""What a change of depth, leverage, weight or mapping asks of one account and symbol, sized once and journaled."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A sized target. Price, profit, funding and deposits do not move it; only a new decision does.
+
+    Attributes:
+        number: 1, 2, 3 ... per account and symbol; part of the client order ids that serve it.
+        depth: Merged depth it was made for, -1..1.
+        leverage: Leverage it was made for.
+        config_version: Configuration in force.
+        equity: Account value it was sized on in USDT, None for a target of zero.
+        price: Price it was sized with in USDT, None for a target of zero.
+        quantity: Signed base-asset quantity the account should hold, rounded towards zero to the lot step.
+        unreachable: Why the wanted size cannot be held exactly (below minimum, not listed), empty otherwise.
+        decided_at: UTC time.
+    """
+
+    number: int
+    depth: Decimal
+    leverage: Decimal
+    config_version: str
+    equity: Decimal | None
+    price: Decimal | None
+    quantity: Decimal
+    unreachable: str
+    decided_at: datetime
