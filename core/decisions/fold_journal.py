@@ -20,11 +20,9 @@ from core.model.events import (
     TargetConfirmed,
 )
 from core.model.failures import EngineError
-from core.model.identity import AccountId, ClientOrderId, Symbol
-from core.model.ledger import IllegalTransition, OrderPhase, OrderRecord, SymbolLedger
+from core.model.identity import ClientOrderId
+from core.model.ledger import IllegalTransition, LedgerKey, OrderPhase, OrderRecord, SymbolLedger
 from core.model.standing import Standing
-
-LedgerKey = tuple[AccountId, Symbol]
 
 LOST_ORDERS_REMEMBERED = 20
 """How many lost orders per symbol are looked at again when a position is unexplained."""

@@ -36,7 +36,7 @@ def asks_for_decision(previous: Decision | None, target: MergedTarget, leverage:
     return not target.is_flat and previous.leverage != leverage
 
 
-def decide_flat(number: int, target: MergedTarget, leverage: Decimal, config_version: str, now: datetime) -> Decision:
+def decide_flat(number: int, leverage: Decimal, config_version: str, now: datetime) -> Decision:
     """The decision to hold nothing; it needs neither value nor price."""
     return Decision(number, ZERO, leverage, config_version, None, None, ZERO, "", now)
 

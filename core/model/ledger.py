@@ -13,6 +13,10 @@ from core.model.order import OrderIntent
 from core.model.standing import Standing
 
 
+LedgerKey = tuple[AccountId, Symbol]
+"""What a ledger is filed under."""
+
+
 class OrderPhase(StrEnum):
     """Where one of our orders is in its life."""
 

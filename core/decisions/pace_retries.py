@@ -1,0 +1,33 @@
+"""When to try again, as a value computed from the failures so far. Reductions are not paced by it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FIRST_DELAY_SECONDS = 1.0
+LONGEST_DELAY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPace:
+    """Failures in a row of one symbol of one account.
+
+    Attributes:
+        failures: How many increases failed in a row.
+        next_try_at: UTC time before which no increase is tried, None when free.
+        why: The last failure, in words.
+    """
+
+    failures: int = 0
+    next_try_at: datetime | None = None
+    why: str = ""
+
+    def is_waiting(self, now: datetime) -> bool:
+        """Whether an increase must still wait."""
+        return self.next_try_at is not None and now < self.next_try_at
+
+
+def after_failure(pace: RetryPace, now: datetime, why: str, retry_after_seconds: float | None = None) -> RetryPace:
+    """The pace after one more failure: 1, 2, 4 ... 120 s, or what the exchange asked for if longer."""
+    doubled = FIRST_DELAY_SECONDS * 2.0 ** min(pace.failures, 10)
+    delay_seconds = max(min(doubled, LONGEST_DELAY_SECONDS), retry_after_seconds or 0.0)
+    return RetryPace(pace.failures + 1, now + timedelta(seconds=delay_seconds), why)

@@ -1,0 +1,68 @@
+"""Whether the next trade of a plan may be sent now. A reduction is stopped by very little, an increase by any doubt."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from core.decisions.judge_position import PositionJudgement, Whose
+from core.model.ledger import SymbolLedger
+from core.model.money import ZERO
+from core.model.plan import Trade
+from core.model.standing import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The trade must not be sent now, and why."""
+
+    why: str
+
+
+def permit_trade(
+    trade: Trade, held: Decimal, ledger: SymbolLedger, judgement: PositionJudgement, unready: str
+) -> Trade | Blocked:
+    """Allow a trade, make it smaller, or block it.
+
+    Args:
+        trade: The next trade of the plan.
+        held: The freshly read position, signed.
+        ledger: What the journal knows of the symbol.
+        judgement: Whose the position is.
+        unready: Why the symbol's sources forbid an increase, empty when they do not.
+    """
+    if ledger.standing is Standing.HALTED:
+        return Blocked(f"halted by {ledger.standing_reason}")
+    if judgement.whose is Whose.FIRST_SIGHT:
+        return Blocked(f"a position that we did not open ({judgement.evidence}); adopt it or close it")
+    if trade.purpose.is_reduction:
+        return _permit_reduction(trade, held, ledger, judgement)
+    return _permit_increase(trade, ledger, judgement, unready)
+
+
+def _permit_reduction(
+    trade: Trade, held: Decimal, ledger: SymbolLedger, judgement: PositionJudgement
+) -> Trade | Blocked:
+    if any(record.intent.reduce_only for record in ledger.unsettled):
+        return Blocked("a reduction is still unsettled")
+    if judgement.whose is not Whose.FOREIGN:
+        return trade
+    ours = _share_of(held, ledger.owned)
+    if ours == ZERO or ledger.decision is None or ledger.decision.quantity != ZERO:
+        return Blocked(f"the position is not ours alone ({judgement.evidence})")
+    return replace(trade, quantity=min(trade.quantity, ours))
+
+
+def _permit_increase(trade: Trade, ledger: SymbolLedger, judgement: PositionJudgement, unready: str) -> Trade | Blocked:
+    if ledger.unsettled:
+        return Blocked("an order is still unsettled")
+    if ledger.standing is not Standing.ACTIVE:
+        return Blocked(f"{ledger.standing}: {ledger.standing_reason}")
+    if judgement.whose is not Whose.OURS:
+        return Blocked(f"the position changed without us ({judgement.evidence})")
+    if unready:
+        return Blocked(unready)
+    return trade
+
+
+def _share_of(held: Decimal, owned: Decimal) -> Decimal:
+    """How much of a held position is ours, unsigned."""
+    return min(abs(held), abs(owned)) if held * owned > ZERO else ZERO

@@ -1,0 +1,34 @@
+"""Whether an order that the exchange tells is the one we meant."""
+
+from datetime import timedelta
+
+from core.model.ledger import OrderRecord
+from core.model.order import OrderReport
+
+CREATED_TOLERANCE = timedelta(seconds=5)
+"""How far an exchange's clock may trail ours; its offset is corrected beforehand."""
+
+
+def disagreement(record: OrderRecord, report: OrderReport) -> str:
+    """In what the report differs from the intent, empty when it is the same order.
+
+    A flag that the exchange does not echo is not compared. The creation time tells an old order of the
+    same id (a restored journal) from the one just sent.
+    """
+    intent = record.intent
+    differences = []
+    if report.client_order_id != intent.client_order_id:
+        differences.append(f"id {report.client_order_id}")
+    if report.symbol != intent.symbol:
+        differences.append(f"symbol {report.symbol}, meant {intent.symbol}")
+    if report.side is not intent.side:
+        differences.append(f"side {report.side}, meant {intent.side}")
+    if report.quantity != intent.quantity:
+        differences.append(f"quantity {report.quantity}, meant {intent.quantity}")
+    if report.reduce_only is not None and report.reduce_only != intent.reduce_only:
+        differences.append(f"reduce-only {report.reduce_only}, meant {intent.reduce_only}")
+    if report.margin_mode is not None and not intent.reduce_only and report.margin_mode is not intent.margin_mode:
+        differences.append(f"margin mode {report.margin_mode}, meant {intent.margin_mode}")
+    if report.created_at < record.sent_at - CREATED_TOLERANCE:
+        differences.append(f"created {report.created_at}, before it was sent")
+    return "; ".join(differences)

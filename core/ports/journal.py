@@ -1,0 +1,44 @@
+"""What is remembered across restarts: every order intent before it is sent, and what came of it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from core.model.events import Event
+from core.model.identity import SourceName
+from core.model.ledger import LedgerKey, SymbolLedger
+from core.model.signal import SourceFrame
+
+
+class Journal(Protocol):
+    """The durable record and the ledgers folded from it."""
+
+    @property
+    def epoch(self) -> str:
+        """128 random bits, new when the journal is created and after every restore; part of every order id."""
+        ...
+
+    @property
+    def tag(self) -> str:
+        """The installation's 6 characters, the beginning of every order id."""
+        ...
+
+    def ledgers(self) -> Mapping[LedgerKey, SymbolLedger]:
+        """Every ledger as of the last recorded event."""
+        ...
+
+    async def record(self, *events: Event) -> None:
+        """Record events together; durable when this returns. Calls of one turn of the loop share one commit.
+
+        Raises:
+            core.model.ledger.IllegalTransition: If an event cannot follow; nothing is then written.
+            core.model.failures.StorageFailure: If the disk did not keep it; never retried.
+        """
+        ...
+
+    def last_frames(self) -> Mapping[SourceName, SourceFrame]:
+        """The newest good frame of each source, also from before a restart."""
+        ...
+
+    async def remember_frame(self, frame: SourceFrame) -> None:
+        """Keep a source's newest good frame."""
+        ...
