@@ -1,1 +1,144 @@
-"""Reads all sources, merges them by weight and says what changed."""
+"""Reads all sources, merges them by weight, says what changed, and keeps the view of what was confirmed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from core.decisions.judge_source import JudgedSource, SourceUse, StalenessPolicy, judge_source
+from core.decisions.merge_signals import merge_signals
+from core.model.failures import StorageFailure
+from core.model.identity import AccountId, SourceName, Symbol
+from core.model.money import ZERO
+from core.model.reading import Known
+from core.model.signal import MergedTarget, SourceFrame
+from core.model.target import Targets, TradingConfig
+from core.ports.clock import Clock
+from core.ports.depth_view import DepthView
+from core.ports.journal import Journal
+from core.ports.signal_source import SignalSource
+from core.ports.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one look at the sources brought.
+
+    Attributes:
+        targets: What is asked of every account now.
+        changed: Symbols whose depth, leverage, signal time or readiness differ from the last look.
+    """
+
+    targets: Targets
+    changed: frozenset[Symbol]
+
+
+class SignalManager:
+    """The one place where sources become targets.
+
+    Attributes:
+        previous_signals: The newest good frame of each source, also from before a restart.
+    """
+
+    def __init__(
+        self,
+        signal_source: SignalSource,
+        journal: Journal,
+        depth_view: DepthView,
+        policies: Mapping[SourceName, StalenessPolicy],
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._signal_source = signal_source
+        self._journal = journal
+        self._depth_view = depth_view
+        self._policies = policies
+        self._clock = clock
+        self._telemetry = telemetry
+        self._judged: dict[SourceName, JudgedSource] = {}
+        self._targets: Targets | None = None
+        self._view: dict[AccountId, dict[Symbol, Decimal]] = {}
+        self.previous_signals: dict[SourceName, SourceFrame] = dict(journal.last_frames())
+
+    async def check_for_updates(self, config: TradingConfig) -> Update | None:
+        """Read every source that has a positive weight, merge, and compare with the last look.
+
+        Args:
+            config: Weights and mappings; all accounts work on this one version.
+
+        Returns:
+            The new targets and what changed in them, None when nothing did.
+        """
+        sources = _active_sources(config)
+        now = self._clock.now()
+        self._judged = {source: await self._look_at(source, now) for source in sources}
+        merge = merge_signals(config, self._judged)
+        previous = self._targets
+        if previous and _same(previous, config, merge.targets, merge.unready):
+            return None
+        version = previous.version + 1 if previous else 1
+        self._targets = Targets(version, config.version, merge.targets, merge.unready)
+        return Update(self._targets, _changed(previous, self._targets))
+
+    def judged_sources(self) -> Mapping[SourceName, JudgedSource]:
+        """What the last look made of each source, for people."""
+        return self._judged
+
+    async def confirm_execution(self, account: AccountId, confirmed: Mapping[Symbol, Decimal]) -> None:
+        """Take into the view what the exchange proved for one account; once per account and pass.
+
+        Args:
+            account: Whose.
+            confirmed: The depth of every symbol whose decision a fresh read agreed with.
+        """
+        view = self._view.get(account, {})
+        updated = view | {symbol: depth for symbol, depth in confirmed.items() if depth != ZERO or symbol in view}
+        if account in self._view and updated == view:
+            return
+        self._view[account] = updated
+        try:
+            self._depth_view.publish(self._view)
+        except StorageFailure as error:
+            self._telemetry.tell("depth view not written", why=str(error))
+
+    async def _look_at(self, source: SourceName, now: datetime) -> JudgedSource:
+        reading = self._signal_source.read_frame(source)
+        last_good = self.previous_signals.get(source)
+        if isinstance(reading, Known) and (last_good is None or reading.value.sequence != last_good.sequence):
+            self.previous_signals[source] = reading.value
+            await self._journal.remember_frame(reading.value)
+        judged = judge_source(source, reading, last_good, self._policies.get(source, StalenessPolicy()), now)
+        before = self._judged.get(source)
+        if before is None or (before.use, before.reason) != (judged.use, judged.reason):
+            is_quiet = before is None and judged.use is SourceUse.FOLLOW
+            if not is_quiet:
+                self._telemetry.tell("source judged", source=source, use=judged.use, why=judged.reason)
+        return judged
+
+
+def _active_sources(config: TradingConfig) -> list[SourceName]:
+    """Sources with a positive weight somewhere, in file order."""
+    active = (share.source for weights in config.weights for share in weights.sources if share.weight > ZERO)
+    return list(dict.fromkeys(active))
+
+
+def _same(
+    previous: Targets, config: TradingConfig, targets: Mapping[Symbol, MergedTarget], unready: Mapping[Symbol, str]
+) -> bool:
+    return (
+        previous.config_version == config.version
+        and dict(previous.by_symbol) == dict(targets)
+        and dict(previous.unready) == dict(unready)
+    )
+
+
+def _changed(previous: Targets | None, current: Targets) -> frozenset[Symbol]:
+    if previous is None:
+        return frozenset(current.by_symbol) | frozenset(current.unready)
+    symbols = {**previous.by_symbol, **current.by_symbol, **previous.unready, **current.unready}
+    return frozenset(
+        symbol
+        for symbol in symbols
+        if previous.by_symbol.get(symbol) != current.by_symbol.get(symbol)
+        or previous.unready.get(symbol) != current.unready.get(symbol)
+    )

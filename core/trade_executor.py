@@ -1,1 +1,108 @@
 """Merges once, hands each account its targets and waits for none of them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from core.account_worker import AccountWorker
+from core.model.failures import EngineError
+from core.model.outcome import PassReport
+from core.model.target import TradingConfig
+from core.ports.config_source import ConfigSource
+from core.ports.telemetry import Telemetry
+from core.signal_manager import SignalManager
+
+DEFAULT_POLL_SECONDS = 0.5
+FAILED_PASS_PAUSE_SECONDS = 5.0
+
+
+class TradeExecutor:
+    """The engine's loop between what the sources say and what the accounts hold."""
+
+    def __init__(
+        self,
+        config_source: ConfigSource,
+        signal_manager: SignalManager,
+        workers: Sequence[AccountWorker],
+        telemetry: Telemetry,
+        poll_seconds: float = DEFAULT_POLL_SECONDS,
+    ) -> None:
+        self._config_source = config_source
+        self._signal_manager = signal_manager
+        self._workers = workers
+        self._telemetry = telemetry
+        self._poll_seconds = poll_seconds
+        self._nudge = asyncio.Event()
+        self._problem = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the sources until asked to stop; what is in flight then is in the journal.
+
+        Args:
+            stop: Set to end; the accounts' tasks are cancelled at once, an open question to an exchange
+                is settled by the next start.
+        """
+        followers = [
+            asyncio.create_task(self._follow(worker), name=str(worker.policy.account)) for worker in self._workers
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                await self.execute()
+                await self._wait(stopping)
+        finally:
+            for task in (*followers, stopping):
+                task.cancel()
+            await asyncio.gather(*followers, stopping, return_exceptions=True)
+
+    def nudge(self) -> None:
+        """Look at the sources and the configuration now instead of at the next poll."""
+        self._nudge.set()
+
+    async def execute(self) -> bool:
+        """One merge: load the configuration once, merge all sources, hand over; whether anything changed."""
+        config = self._load_weight_config()
+        update = await self._signal_manager.check_for_updates(config)
+        if update is None:
+            return False
+        for worker in self._workers:
+            worker.hand_over(update.targets)
+        return True
+
+    async def process_account(self, worker: AccountWorker) -> PassReport:
+        """One pass over one account, and its one confirmation."""
+        report = await worker.run_pass()
+        await self._signal_manager.confirm_execution(report.account, worker.confirmed_depths(report))
+        return report
+
+    def _load_weight_config(self) -> TradingConfig:
+        config = self._config_source.load()
+        problem = self._config_source.problem()
+        if problem != self._problem:
+            self._problem = problem
+            self._telemetry.tell(
+                "configuration invalid, last valid one stays" if problem else "configuration valid",
+                problem=problem,
+                version=config.version,
+            )
+        return config
+
+    async def _follow(self, worker: AccountWorker) -> None:
+        """One account's own loop; its failures are told and never reach another account."""
+        while True:
+            await worker.wait_for_work()
+            try:
+                await self.process_account(worker)
+            except EngineError as error:
+                self._telemetry.tell("pass failed", account=str(worker.policy.account), why=str(error))
+                await asyncio.sleep(FAILED_PASS_PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - the boundary of one account: a fault of ours stays in it
+                why = f"{type(error).__name__}: {error}"
+                self._telemetry.tell("pass failed unexpectedly", account=str(worker.policy.account), why=why)
+                await asyncio.sleep(FAILED_PASS_PAUSE_SECONDS)
+
+    async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
+        """Until a nudge, the next poll or the end."""
+        nudged = asyncio.create_task(self._nudge.wait())
+        await asyncio.wait((nudged, stopping), timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED)
+        nudged.cancel()
+        self._nudge.clear()

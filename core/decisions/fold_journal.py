@@ -28,17 +28,18 @@ LOST_ORDERS_REMEMBERED = 20
 """How many lost orders per symbol are looked at again when a position is unexplained."""
 
 
-def fold(ledgers: Mapping[LedgerKey, SymbolLedger], events: Iterable[Event]) -> dict[LedgerKey, SymbolLedger]:
-    """The ledgers after the events, in order; the given mapping is not changed.
+def fold_changes(ledgers: Mapping[LedgerKey, SymbolLedger], events: Iterable[Event]) -> dict[LedgerKey, SymbolLedger]:
+    """The ledgers that the events change, as they are after them, in order; the given mapping is not changed.
 
     Raises:
         IllegalTransition: If an event cannot follow what is already known.
     """
-    folded = dict(ledgers)
+    changed: dict[LedgerKey, SymbolLedger] = {}
     for event in events:
         key = (event.account, event.symbol)
-        folded[key] = apply(folded.get(key) or SymbolLedger(event.account, event.symbol), event)
-    return folded
+        ledger = changed.get(key) or ledgers.get(key) or SymbolLedger(*key)
+        changed[key] = apply(ledger, event)
+    return changed
 
 
 def apply(ledger: SymbolLedger, event: Event) -> SymbolLedger:

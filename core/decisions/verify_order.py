@@ -13,7 +13,7 @@ def disagreement(record: OrderRecord, report: OrderReport) -> str:
     """In what the report differs from the intent, empty when it is the same order.
 
     A flag that the exchange does not echo is not compared. The creation time tells an old order of the
-    same id (a restored journal) from the one just sent.
+    same id (a restored journal) from the one just sent. An exchange may clip a reduce-only order to the position.
     """
     intent = record.intent
     differences = []
@@ -23,7 +23,8 @@ def disagreement(record: OrderRecord, report: OrderReport) -> str:
         differences.append(f"symbol {report.symbol}, meant {intent.symbol}")
     if report.side is not intent.side:
         differences.append(f"side {report.side}, meant {intent.side}")
-    if report.quantity != intent.quantity:
+    clipped = intent.reduce_only and report.quantity < intent.quantity
+    if report.quantity != intent.quantity and not clipped:
         differences.append(f"quantity {report.quantity}, meant {intent.quantity}")
     if report.reduce_only is not None and report.reduce_only != intent.reduce_only:
         differences.append(f"reduce-only {report.reduce_only}, meant {intent.reduce_only}")

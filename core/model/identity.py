@@ -71,7 +71,7 @@ def parse_source(text: str) -> SourceName:
 
 
 def derive_client_order_id(
-    tag: str, epoch: str, account: AccountId, symbol: Symbol, decision: int, step: int, part: int
+    tag: str, epoch: str, account: AccountId, symbol: Symbol, decision: int, step: int
 ) -> ClientOrderId:
     """The id of one order, the same whenever it is derived for the same meaning.
 
@@ -81,14 +81,13 @@ def derive_client_order_id(
         account: The account the order is for.
         symbol: The unified symbol.
         decision: The number of the decision that the order serves.
-        step: The number of the order's step under that decision.
-        part: The number of the slice of that step.
+        step: Counts every order ever meant for the symbol, slices included.
 
     Returns:
         The tag and 26 characters of base32 (130 bits of SHA-256): 32 characters of [a-z0-9].
     """
     _match(_TAG, tag, "installation tag")
-    meaning = "\x1f".join((epoch, str(account), symbol, str(decision), str(step), str(part)))
+    meaning = "\x1f".join((epoch, str(account), symbol, str(decision), str(step)))
     digest = base64.b32encode(hashlib.sha256(meaning.encode()).digest()).decode().lower()
     return ClientOrderId(tag + digest[: CLIENT_ORDER_ID_LENGTH - INSTALLATION_TAG_LENGTH])
 

@@ -12,7 +12,6 @@ from core.model.money import ZERO
 from core.model.order import OrderIntent
 from core.model.standing import Standing
 
-
 LedgerKey = tuple[AccountId, Symbol]
 """What a ledger is filed under."""
 

@@ -1,11 +1,11 @@
 """What is remembered across restarts: every order intent before it is sent, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from core.model.events import Event
-from core.model.identity import SourceName
-from core.model.ledger import LedgerKey, SymbolLedger
+from core.model.identity import AccountId, SourceName, Symbol
+from core.model.ledger import SymbolLedger
 from core.model.signal import SourceFrame
 
 
@@ -22,8 +22,12 @@ class Journal(Protocol):
         """The installation's 6 characters, the beginning of every order id."""
         ...
 
-    def ledgers(self) -> Mapping[LedgerKey, SymbolLedger]:
-        """Every ledger as of the last recorded event."""
+    def ledger(self, account: AccountId, symbol: Symbol) -> SymbolLedger:
+        """One symbol's ledger as of the last recorded event; an empty one if there was none."""
+        ...
+
+    def ledgers(self, account: AccountId) -> Sequence[SymbolLedger]:
+        """Every ledger of one account, in the order in which they began."""
         ...
 
     async def record(self, *events: Event) -> None:

@@ -1,0 +1,53 @@
+"""What one pass over an account found and did, symbol by symbol."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from core.model.identity import AccountId, Symbol
+from core.model.position import AccountSnapshot
+from core.model.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolOutcome:
+    """Where one symbol stands after a pass.
+
+    Attributes:
+        symbol: Which.
+        held: The position that the last read proved, or unknown.
+        is_confirmed: Whether a fresh read agreed with the decision in force.
+        why: Why not, in words; also what a confirmed one leaves unreachable. Empty when all is well.
+        orders: How many orders were sent.
+        retry_at: UTC time of the next try, None when only a wake or the full check brings one.
+    """
+
+    symbol: Symbol
+    held: Reading[Decimal]
+    is_confirmed: bool
+    why: str = ""
+    orders: int = 0
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """One pass: read, decide, act.
+
+    Attributes:
+        account: Whose.
+        targets_version: The targets it worked on.
+        snapshot: What was read at its start, None when the pass cost no call.
+        outcomes: By symbol.
+    """
+
+    account: AccountId
+    targets_version: int
+    snapshot: AccountSnapshot | None
+    outcomes: Mapping[Symbol, SymbolOutcome]
+
+    @property
+    def confirmed(self) -> tuple[Symbol, ...]:
+        """The symbols whose decision a fresh read agreed with."""
+        return tuple(symbol for symbol, outcome in self.outcomes.items() if outcome.is_confirmed)

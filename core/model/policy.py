@@ -1,0 +1,41 @@
+"""How one account wants to be kept."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from core.model.identity import AccountId
+from core.model.position import MarginMode
+
+DEFAULT_CONCURRENT_SYMBOLS = 10
+
+
+class OnForeignChange(StrEnum):
+    """What to do when somebody else made our position smaller."""
+
+    REDUCE_ONLY = "reduce_only"
+    RESTORE = "restore"
+    ADOPT = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPolicy:
+    """The operator's wishes for one account.
+
+    Attributes:
+        account: Whose.
+        is_enabled: A disabled account closes what is ours, then costs no call.
+        margin_mode: The mode new positions are opened in.
+        leverage_cap: The account's own cap on leverage, None for the weight file's alone.
+        max_concurrent_symbols: How many symbols are worked on at once, at least 1.
+        on_foreign_change: What to do when somebody else made our position smaller.
+        adopt_on_first_start: Whether a position that no fill explains is taken over at first sight.
+    """
+
+    account: AccountId
+    is_enabled: bool = True
+    margin_mode: MarginMode = MarginMode.ISOLATED
+    leverage_cap: Decimal | None = None
+    max_concurrent_symbols: int = DEFAULT_CONCURRENT_SYMBOLS
+    on_foreign_change: OnForeignChange = OnForeignChange.REDUCE_ONLY
+    adopt_on_first_start: bool = False

@@ -1,0 +1,238 @@
+"""The journal on disk: SQLite, WAL, synchronous=FULL; one connection, one transaction per turn of the loop."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from core.decisions.fold_journal import fold_changes
+from core.model import events as vocabulary
+from core.model.events import Event, SymbolEvent
+from core.model.failures import StorageFailure
+from core.model.identity import INSTALLATION_TAG_LENGTH, AccountId, SourceName, Symbol
+from core.model.ledger import LedgerKey, SymbolLedger
+from core.model.signal import SourceFrame
+from operations.committers import Committer, commit_inline
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+EPOCH_BYTES = 16
+
+_KINDS: dict[str, type[SymbolEvent]] = {
+    name: kind
+    for name, kind in vars(vocabulary).items()
+    if isinstance(kind, type) and issubclass(kind, SymbolEvent) and kind is not SymbolEvent
+}
+
+Row = tuple[str, tuple[str, ...]]
+
+
+class JournalFile:
+    """core.ports.journal.Journal on SQLite.
+
+    Events and the ledgers folded from them are written in one transaction, so a crash leaves both or
+    neither. After a failed commit the journal is broken: every later record is refused.
+    """
+
+    def __init__(self, connection: apsw.Connection, committer: Committer = commit_inline) -> None:
+        self._connection = connection
+        self._committer = committer
+        self._ledgers = dict(_read_ledgers(connection))
+        self._by_account: dict[AccountId, dict[Symbol, SymbolLedger]] = {}
+        for (account, symbol), ledger in self._ledgers.items():
+            self._by_account.setdefault(account, {})[symbol] = ledger
+        self._frames = dict(_read_frames(connection))
+        self._epoch = _read_meta(connection, "epoch")
+        self._tag = _read_meta(connection, "tag")
+        self._waiting: list[Row] = []
+        self._flush: asyncio.Task[None] | None = None
+        self._broken = ""
+        self.commits = 0
+
+    @property
+    def epoch(self) -> str:
+        """128 random bits as hex, part of every order id."""
+        return self._epoch
+
+    @property
+    def tag(self) -> str:
+        """The installation's 6 characters."""
+        return self._tag
+
+    def ledger(self, account: AccountId, symbol: Symbol) -> SymbolLedger:
+        """One symbol's ledger as of the last recorded event."""
+        return self._ledgers.get((account, symbol)) or SymbolLedger(account, symbol)
+
+    def ledgers(self, account: AccountId) -> Sequence[SymbolLedger]:
+        """Every ledger of one account."""
+        return tuple(self._by_account.get(account, {}).values())
+
+    def last_frames(self) -> Mapping[SourceName, SourceFrame]:
+        """The newest good frame of each source."""
+        return self._frames
+
+    async def record(self, *events: Event) -> None:
+        """Fold the events, then make them durable together with all others of this turn of the loop."""
+        self._refuse_if_broken()
+        changed = fold_changes(self._ledgers, events)
+        rows: list[Row] = [_event_row(event) for event in events]
+        rows += [_ledger_row(key, ledger) for key, ledger in changed.items()]
+        self._ledgers.update(changed)
+        for (account, symbol), ledger in changed.items():
+            self._by_account.setdefault(account, {})[symbol] = ledger
+        await self._write(rows)
+
+    async def remember_frame(self, frame: SourceFrame) -> None:
+        """Keep a source's newest good frame."""
+        self._refuse_if_broken()
+        self._frames[frame.source] = frame
+        payload = msgspec.json.encode(frame).decode()
+        await self._write([("INSERT OR REPLACE INTO frames VALUES (?, ?)", (frame.source, payload))])
+
+    def history(self, account: AccountId, symbol: Symbol, limit: int = 200) -> list[Event]:
+        """The newest events of one symbol, oldest first."""
+        query = "SELECT kind, payload FROM events WHERE account = ? AND symbol = ? ORDER BY sequence DESC LIMIT ?"
+        rows = list(self._connection.execute(query, (str(account), symbol, limit)))
+        return [_decode_event(str(kind), str(payload)) for kind, payload in reversed(rows)]
+
+    def close(self) -> None:
+        """Close the file; what was awaited is on disk."""
+        self._connection.close()
+
+    async def _write(self, rows: list[Row]) -> None:
+        self._waiting += rows
+        if self._flush is None:
+            self._flush = asyncio.create_task(self._flush_waiting())
+        await asyncio.shield(self._flush)
+
+    async def _flush_waiting(self) -> None:
+        """Commit everything that gathered until the loop came round to this task."""
+        rows, self._waiting, self._flush = self._waiting, [], None
+        self._refuse_if_broken()
+        try:
+            await self._committer(lambda: self._commit(rows))
+        except apsw.Error as error:
+            self._broken = f"the journal could not be written: {error}"
+            raise StorageFailure(self._broken) from error
+
+    def _commit(self, rows: Sequence[Row]) -> None:
+        with self._connection:
+            for statement, values in rows:
+                self._connection.execute(statement, values)
+        self.commits += 1
+
+    def _refuse_if_broken(self) -> None:
+        if self._broken:
+            raise StorageFailure(self._broken)
+
+
+def open_journal(path: Path, new_epoch: str, committer: Committer = commit_inline, vfs: str = "") -> JournalFile:
+    """Open the journal, creating or upgrading it.
+
+    Args:
+        path: The database file; its folder is created with mode 0700.
+        new_epoch: 32 hex characters of chance, used only when the journal is created; its first characters,
+            in base 36, become the installation's tag.
+        committer: Where commits run.
+        vfs: Name of a SQLite VFS, empty for the system's.
+
+    Raises:
+        StorageFailure: If the file cannot be opened, is damaged or comes from a newer release.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = apsw.Connection(str(path), vfs=vfs or None)
+        connection.set_busy_timeout(5000)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        with connection:
+            _migrate(connection, path)
+            _write_identity(connection, new_epoch)
+        return JournalFile(connection, committer)
+    except (apsw.Error, OSError, msgspec.MsgspecError) as error:
+        raise StorageFailure(f"{path}: the journal cannot be opened: {error}") from error
+
+
+def _migrate(connection: apsw.Connection, path: Path) -> None:
+    """Apply the numbered migrations that the file has not seen, inside the caller's transaction."""
+    applied = int(str(connection.pragma("user_version")))
+    scripts = sorted(MIGRATIONS.glob("[0-9]*.sql"))
+    if applied > len(scripts):
+        raise StorageFailure(f"{path}: written by a newer release (schema {applied}, this one knows {len(scripts)})")
+    for script in scripts[applied:]:
+        connection.execute(script.read_text())
+    connection.pragma("user_version", len(scripts))
+
+
+def _write_identity(connection: apsw.Connection, new_epoch: str) -> None:
+    if connection.execute("SELECT 1 FROM meta WHERE key = 'epoch'").fetchone():
+        return
+    if len(bytes.fromhex(new_epoch)) != EPOCH_BYTES:
+        raise StorageFailure(f"the journal's epoch needs {EPOCH_BYTES} random bytes as hex")
+    for key, value in (("epoch", new_epoch), ("tag", _tag_of(new_epoch))):
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
+
+
+def _tag_of(epoch: str) -> str:
+    """Six characters of [a-z0-9] made of the epoch."""
+    number, digits = int(epoch, 16), "0123456789abcdefghijklmnopqrstuvwxyz"
+    tag = ""
+    while len(tag) < INSTALLATION_TAG_LENGTH:
+        number, digit = divmod(number, len(digits))
+        tag += digits[digit]
+    return tag
+
+
+def _event_row(event: Event) -> Row:
+    payload = msgspec.json.encode(event).decode()
+    values = (event.at.isoformat(), type(event).__name__, str(event.account), event.symbol, payload)
+    return "INSERT INTO events (at, kind, account, symbol, payload) VALUES (?, ?, ?, ?, ?)", values
+
+
+def _ledger_row(key: LedgerKey, ledger: SymbolLedger) -> Row:
+    account, symbol = key
+    payload = msgspec.json.encode(ledger).decode()
+    statement = (
+        "INSERT INTO ledgers VALUES (?, ?, ?) ON CONFLICT (account, symbol) DO UPDATE SET payload = excluded.payload"
+    )
+    return statement, (str(account), symbol, payload)
+
+
+def _decode_event(kind: str, payload: str) -> Event:
+    return msgspec.json.decode(payload, type=_KINDS[kind])  # type: ignore[return-value]  # every kind is in the union
+
+
+def _read_ledgers(connection: apsw.Connection) -> Iterator[tuple[LedgerKey, SymbolLedger]]:
+    for (payload,) in connection.execute("SELECT payload FROM ledgers ORDER BY rowid"):
+        ledger = msgspec.json.decode(str(payload), type=SymbolLedger)
+        yield (ledger.account, ledger.symbol), ledger
+
+
+def _read_frames(connection: apsw.Connection) -> Iterator[tuple[SourceName, SourceFrame]]:
+    for (payload,) in connection.execute("SELECT payload FROM frames"):
+        frame = msgspec.json.decode(str(payload), type=SourceFrame)
+        yield frame.source, frame
+
+
+def _read_meta(connection: apsw.Connection, key: str) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[JournalFile]:
+    """The journal for looking only, also while an engine writes it or after it stopped.
+
+    Raises:
+        StorageFailure: If there is no journal, or it cannot be read.
+    """
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error as error:
+        raise StorageFailure(f"{path}: no journal to read: {error}") from error
+    try:
+        yield JournalFile(connection)
+    finally:
+        connection.close()
