@@ -1,0 +1,78 @@
+"""An event loop whose clock jumps to the next timer, and the wall clock that goes with it."""
+
+import asyncio
+import selectors
+from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+TURN_SECONDS = 1e-6
+"""What one turn of the loop costs, so that a limiter that waits for a rounding residue still moves."""
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class _NeverBlockingSelector(selectors.BaseSelector):
+    """Polls real descriptors and turns every wait into a jump of the clock."""
+
+    def __init__(self) -> None:
+        self._real = selectors.DefaultSelector()
+        self.now_seconds = 0.0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:  # noqa: ANN401
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:  # noqa: ANN401
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:  # noqa: ANN401
+        return self._real.modify(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("virtual time stands still: every task waits for something that nobody will do")
+        self.now_seconds += max(timeout, 0.0) + TURN_SECONDS
+        return self._real.select(0)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop on which an hour of waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._virtual = _NeverBlockingSelector()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._virtual.now_seconds
+
+
+class VirtualClock:
+    """core.ports.clock.Clock on a virtual loop; it can be stepped, as a wall clock can."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, start: datetime = START) -> None:
+        self._loop = loop
+        self._start = start
+        self._step = timedelta()
+
+    def now(self) -> datetime:
+        """The virtual time in UTC."""
+        return self._start + timedelta(seconds=self._loop.time()) + self._step
+
+    def step(self, seconds: float) -> None:
+        """Move the wall clock, as a correction by the operating system does; waits are not affected."""
+        self._step += timedelta(seconds=seconds)
+
+
+def run_virtually(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
