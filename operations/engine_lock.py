@@ -1,0 +1,48 @@
+"""One engine per data directory: an exclusive lock that dies with its process."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from core.model.failures import EngineError
+
+
+class AlreadyRunning(EngineError):
+    """Another engine holds the lock."""
+
+
+class EngineLock:
+    """An exclusive flock on a file in the state folder; the file tells the holder's process id."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Take the lock.
+
+        Raises:
+            AlreadyRunning: With the holder's process id.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise AlreadyRunning(
+                f"{self._path}: another engine is running on this data (process {holder}); stop it first"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Release the lock; the file stays."""
+        os.close(self._descriptor)
