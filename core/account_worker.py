@@ -15,6 +15,7 @@ from core.model.outcome import PassReport, SymbolOutcome
 from core.model.policy import AccountPolicy
 from core.model.reading import Unknown
 from core.model.signal import MergedTarget
+from core.model.standing import SetStanding, Standing
 from core.model.target import Targets
 from core.plan_executor import PlanExecutor
 from core.ports.clock import Clock
@@ -56,6 +57,10 @@ class AccountWorker:
     def hand_over(self, targets: Targets) -> None:
         """Take newer targets; they replace whatever is pending and wake the worker."""
         self._targets = targets
+        self.wake()
+
+    def wake(self) -> None:
+        """Begin a pass now."""
         self._wake.set()
 
     async def wait_for_work(self) -> None:
@@ -107,7 +112,21 @@ class AccountWorker:
             is_left_alone = self.policy.is_enabled and symbol in targets.unready
             if symbol not in wanted and not is_left_alone and (ledger.decision or ledger.owned != ZERO):
                 wanted[symbol] = MergedTarget(symbol, ZERO, ledger.decision.leverage if ledger.decision else ONE)
-        return wanted
+        return {symbol: self._flattened(target) for symbol, target in wanted.items()}
+
+    def _flattened(self, target: MergedTarget) -> MergedTarget:
+        """The target, or zero where the operator asked to be flat."""
+        operator = self._standing(target.symbol)
+        if operator and operator.standing is Standing.FLAT:
+            return replace(target, depth=ZERO, contributions=())
+        return target
+
+    def _is_halted(self, symbol: Symbol) -> bool:
+        operator = self._standing(symbol)
+        return operator is not None and operator.standing is Standing.HALTED
+
+    def _standing(self, symbol: Symbol) -> SetStanding | None:
+        return self._journal.standings().for_symbol(self.policy.account, symbol)
 
     def _has_work(self, targets: Targets) -> bool:
         """A disabled account that is proven flat costs no call."""
@@ -147,7 +166,7 @@ class AccountWorker:
         for target in self._wanted(targets).values():
             ledger = self._ledger(target.symbol)
             capped = cap_leverage(target, self.policy.leverage_cap)
-            if not asks_for_decision(ledger.decision, capped):
+            if self._is_halted(target.symbol) or not asks_for_decision(ledger, capped):
                 continue
             decided = decide(ledger, capped, readings, targets.config_version, self._clock.now())
             if isinstance(decided, str):
@@ -173,6 +192,7 @@ class AccountWorker:
             price=price_of(readings, symbol),
             unready=unsized or targets.unready.get(symbol, ""),
             is_superseded=lambda: self._targets is not targets,
+            operator=self._standing(symbol),
         )
         async with self._semaphore:
             try:

@@ -6,12 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from core.decisions.judge_source import JudgedSource, SourceUse, StalenessPolicy, judge_source
+from core.decisions.limit_source import limit_source
 from core.decisions.merge_signals import merge_signals
 from core.model.failures import StorageFailure
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.money import ZERO
 from core.model.reading import Known
 from core.model.signal import MergedTarget, SourceFrame
+from core.model.standing import Standing
 from core.model.target import Targets, TradingConfig
 from core.ports.clock import Clock
 from core.ports.depth_view import DepthView
@@ -104,10 +106,16 @@ class SignalManager:
     async def _look_at(self, source: SourceName, now: datetime) -> JudgedSource:
         reading = self._signal_source.read_frame(source)
         last_good = self.previous_signals.get(source)
-        if isinstance(reading, Known) and (last_good is None or reading.value.sequence != last_good.sequence):
-            self.previous_signals[source] = reading.value
-            await self._journal.remember_frame(reading.value)
+        operator = self._journal.standings().for_source(source)
+        if isinstance(reading, Known):
+            frame = limit_source(operator.standing, last_good, reading.value) if operator else reading.value
+            reading = Known(frame, reading.read_at)
+            if last_good is None or (frame.sequence, frame.signals) != (last_good.sequence, last_good.signals):
+                self.previous_signals[source] = frame
+                await self._journal.remember_frame(frame)
         judged = judge_source(source, reading, last_good, self._policies.get(source, StalenessPolicy()), now)
+        if operator and operator.standing is Standing.FLAT:
+            judged = JudgedSource(source, SourceUse.FLATTEN, judged.frame, str(operator))
         before = self._judged.get(source)
         if before is None or (before.use, before.reason) != (judged.use, judged.reason):
             is_quiet = before is None and judged.use is SourceUse.FOLLOW

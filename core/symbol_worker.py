@@ -23,7 +23,7 @@ from core.model.plan import Plan, Trade
 from core.model.policy import AccountPolicy, OnForeignChange
 from core.model.position import AccountSnapshot, Position
 from core.model.reading import Known, Reading, Unknown
-from core.model.standing import Standing
+from core.model.standing import SetStanding, Standing
 from core.plan_executor import PlanExecutor, Unsettled
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
@@ -46,12 +46,14 @@ class Surroundings:
         instrument: The exchange's rules.
         price: Last price in USDT, None when unknown.
         unready: Why its sources forbid an increase, empty when they do not.
+        operator: The severest standing that the operator set over the symbol, None when active.
         is_superseded: Whether newer targets have arrived; an increase then waits for the next pass.
     """
 
     instrument: Instrument
     price: Decimal | None
     unready: str
+    operator: SetStanding | None
     is_superseded: Callable[[], bool]
 
 
@@ -93,7 +95,7 @@ class SymbolWorker:
             plan = reconcile(held.value, decision.quantity, around.instrument, around.price)
             if not plan.trades:
                 return await self._confirm(held, decision, plan, orders)
-            trade = permit_trade(plan.trades[0], held.value, self._ledger, judgement, around.unready)
+            trade = permit_trade(plan.trades[0], held.value, self._ledger, judgement, around.unready, around.operator)
             if isinstance(trade, Blocked):
                 return self._stopped(held, orders, trade.why, self._retry_after_block())
             stopped = await self._act(trade, snapshot, decision, around)
@@ -184,8 +186,10 @@ class SymbolWorker:
         """Apply the account's policy to a position that our fills do not explain."""
         ledger = self._ledger
         now = self._clock.now()
-        if judgement.whose is Whose.FIRST_SIGHT and self._policy.adopt_on_first_start:
-            await self._journal.record(self._adopted(held, now, "adopt_on_first_start"))
+        first_start = judgement.whose is Whose.FIRST_SIGHT and self._policy.adopt_on_first_start
+        if ledger.adopter or first_start:
+            why = f"{ledger.adopter} agreed" if ledger.adopter else "adopt_on_first_start"
+            await self._journal.record(self._adopted(held, now, why))
             return judge_position(self._ledger, held, instrument)
         self._tell("position changed without us", kind=judgement.whose, evidence=judgement.evidence)
         if judgement.whose is not Whose.SHRUNK:

@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import Sequence
 
 from core.account_worker import AccountWorker
+from core.model.events import AdoptionGranted, Event, StandingChanged
 from core.model.failures import EngineError
 from core.model.outcome import PassReport
+from core.model.standing import OperatorCommand, Standing, Verb
 from core.model.target import TradingConfig
+from core.ports.command_inbox import CommandInbox
 from core.ports.config_source import ConfigSource
+from core.ports.journal import Journal
 from core.ports.telemetry import Telemetry
 from core.signal_manager import SignalManager
 
@@ -23,12 +27,16 @@ class TradeExecutor:
         config_source: ConfigSource,
         signal_manager: SignalManager,
         workers: Sequence[AccountWorker],
+        journal: Journal,
+        inbox: CommandInbox,
         telemetry: Telemetry,
         poll_seconds: float = DEFAULT_POLL_SECONDS,
     ) -> None:
         self._config_source = config_source
         self._signal_manager = signal_manager
         self._workers = workers
+        self._journal = journal
+        self._inbox = inbox
         self._telemetry = telemetry
         self._poll_seconds = poll_seconds
         self._nudge = asyncio.Event()
@@ -60,6 +68,7 @@ class TradeExecutor:
 
     async def execute(self) -> bool:
         """One merge: load the configuration once, merge all sources, hand over; whether anything changed."""
+        await self._apply_commands()
         config = self._load_weight_config()
         update = await self._signal_manager.check_for_updates(config)
         if update is None:
@@ -85,6 +94,31 @@ class TradeExecutor:
                 version=config.version,
             )
         return config
+
+    async def _apply_commands(self) -> None:
+        """Apply what the operator asked for since the last look, each command once."""
+        commands = self._inbox.pending(self._journal.last_command())
+        for command in commands:
+            await self._journal.record_command(command, *self._events_of(command))
+            self._telemetry.tell(
+                "operator command applied", verb=command.verb, scope=str(command.scope), by=command.by, why=command.why
+            )
+        for worker in self._workers if commands else ():
+            worker.wake()
+
+    def _events_of(self, command: OperatorCommand) -> list[Event]:
+        """What a command changes in the ledgers of the accounts it is about."""
+        events: list[Event] = []
+        scope, by, why = command.scope, command.by, command.why
+        for worker in self._workers:
+            account = worker.policy.account
+            if command.verb is Verb.ADOPT and scope.symbol and scope.account == account:
+                events.append(AdoptionGranted(account, scope.symbol, command.at, by))
+            for ledger in self._journal.ledgers(account):
+                is_restricted = ledger.standing is not Standing.ACTIVE and scope.covers(account, ledger.symbol)
+                if command.verb is Verb.RESUME and is_restricted:
+                    events.append(StandingChanged(account, ledger.symbol, command.at, Standing.ACTIVE, by, why))
+        return events
 
     async def _follow(self, worker: AccountWorker) -> None:
         """One account's own loop; its failures are told and never reach another account."""

@@ -15,6 +15,7 @@ from core.model.failures import StorageFailure
 from core.model.identity import INSTALLATION_TAG_LENGTH, AccountId, SourceName, Symbol
 from core.model.ledger import LedgerKey, SymbolLedger
 from core.model.signal import SourceFrame
+from core.model.standing import STANDING_OF, OperatorCommand, SetStanding, Standings
 from operations.committers import Committer, commit_inline
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -44,6 +45,8 @@ class JournalFile:
         for (account, symbol), ledger in self._ledgers.items():
             self._by_account.setdefault(account, {})[symbol] = ledger
         self._frames = dict(_read_frames(connection))
+        self._standings = _read_standings(connection)
+        self._last_command = int(_read_meta(connection, "last_command") or 0)
         self._epoch = _read_meta(connection, "epoch")
         self._tag = _read_meta(connection, "tag")
         self._waiting: list[Row] = []
@@ -69,6 +72,27 @@ class JournalFile:
         """Every ledger of one account."""
         return tuple(self._by_account.get(account, {}).values())
 
+    def standings(self) -> Standings:
+        """What the operator has set and not lifted."""
+        return self._standings
+
+    def last_command(self) -> int:
+        """The number of the last operator command that was applied."""
+        return self._last_command
+
+    async def record_command(self, command: OperatorCommand, *events: Event) -> None:
+        """Apply a command: its standing, its events and its number become durable together."""
+        self._refuse_if_broken()
+        rows: list[Row] = []
+        if command.verb in STANDING_OF:
+            standing = STANDING_OF[command.verb]
+            entry = SetStanding(command.scope, standing, command.by, command.at, command.why)
+            self._standings = self._standings.with_entry(entry)
+            rows += _standings_rows(self._standings)
+        self._last_command = command.number
+        rows.append(("UPDATE meta SET value = ? WHERE key = 'last_command'", (str(command.number),)))
+        await self._write(rows + self._fold(events))
+
     def last_frames(self) -> Mapping[SourceName, SourceFrame]:
         """The newest good frame of each source."""
         return self._frames
@@ -76,13 +100,7 @@ class JournalFile:
     async def record(self, *events: Event) -> None:
         """Fold the events, then make them durable together with all others of this turn of the loop."""
         self._refuse_if_broken()
-        changed = fold_changes(self._ledgers, events)
-        rows: list[Row] = [_event_row(event) for event in events]
-        rows += [_ledger_row(key, ledger) for key, ledger in changed.items()]
-        self._ledgers.update(changed)
-        for (account, symbol), ledger in changed.items():
-            self._by_account.setdefault(account, {})[symbol] = ledger
-        await self._write(rows)
+        await self._write(self._fold(events))
 
     async def remember_frame(self, frame: SourceFrame) -> None:
         """Keep a source's newest good frame."""
@@ -100,6 +118,14 @@ class JournalFile:
     def close(self) -> None:
         """Close the file; what was awaited is on disk."""
         self._connection.close()
+
+    def _fold(self, events: Sequence[Event]) -> list[Row]:
+        """Take the events into the ledgers and return the rows that make both durable."""
+        changed = fold_changes(self._ledgers, events)
+        self._ledgers.update(changed)
+        for (account, symbol), ledger in changed.items():
+            self._by_account.setdefault(account, {})[symbol] = ledger
+        return [_event_row(event) for event in events] + [_ledger_row(key, ledger) for key, ledger in changed.items()]
 
     async def _write(self, rows: list[Row]) -> None:
         self._waiting += rows
@@ -198,6 +224,21 @@ def _ledger_row(key: LedgerKey, ledger: SymbolLedger) -> Row:
         "INSERT INTO ledgers VALUES (?, ?, ?) ON CONFLICT (account, symbol) DO UPDATE SET payload = excluded.payload"
     )
     return statement, (str(account), symbol, payload)
+
+
+def _standings_rows(standings: Standings) -> list[Row]:
+    rows: list[Row] = [("DELETE FROM standings", ())]
+    for scope, entry in standings.by_scope.items():
+        rows.append(("INSERT INTO standings VALUES (?, ?)", (str(scope), msgspec.json.encode(entry).decode())))
+    return rows
+
+
+def _read_standings(connection: apsw.Connection) -> Standings:
+    entries = [
+        msgspec.json.decode(str(payload), type=SetStanding)
+        for (payload,) in connection.execute("SELECT payload FROM standings ORDER BY rowid")
+    ]
+    return Standings({entry.scope: entry for entry in entries})
 
 
 def _decode_event(kind: str, payload: str) -> Event:

@@ -13,6 +13,7 @@ from core.model.ledger import SymbolLedger
 from core.model.policy import AccountPolicy
 from core.model.reading import Absent, Known, Reading, Unknown
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
+from core.model.standing import OperatorCommand, Scope, Verb
 from core.model.target import SourceWeight, SymbolWeights, TradingConfig
 from core.signal_manager import SignalManager
 from core.trade_executor import TradeExecutor
@@ -106,6 +107,28 @@ class ToldFacts:
         return [name for name, _ in self.events]
 
 
+class CommandsByHand:
+    """core.ports.command_inbox.CommandInbox whose commands the test gives."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._given: list[OperatorCommand] = []
+
+    def give(self, verb: Verb, account: str = "", symbol: str = "", source: str = "") -> None:
+        """Ask for something, with an empty name meaning all."""
+        scope = Scope(
+            AccountId.parse(account) if account else None,
+            Symbol(symbol) if symbol else None,
+            SourceName(source) if source else None,
+        )
+        command = OperatorCommand(len(self._given) + 1, verb, scope, "operator", self._clock.now(), "told to")
+        self._given.append(command)
+
+    def pending(self, after: int) -> Sequence[OperatorCommand]:
+        """The commands not yet applied."""
+        return [command for command in self._given if command.number > after]
+
+
 class PublishedDepths:
     """core.ports.depth_view.DepthView that keeps what it is given."""
 
@@ -128,6 +151,7 @@ class World:
         self.config = ConfigByHand()
         self.told = ToldFacts()
         self.view = PublishedDepths()
+        self.commands = CommandsByHand(self.clock)
         self.policies = list(policies)
         self.exchanges = {
             policy.account: BareExchange(policy.account, self.clock, dict(RULES), dict(PRICES)) for policy in policies
@@ -144,7 +168,7 @@ class World:
             for policy in self.policies
         ]
         self.manager = manager
-        self.executor = TradeExecutor(self.config, manager, self.workers, self.told)
+        self.executor = TradeExecutor(self.config, manager, self.workers, self.journal, self.commands, self.told)
 
     def restart(self) -> None:
         """Forget everything but the disk and the exchanges."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import singledispatch
 
 from core.model.events import (
+    AdoptionGranted,
     DecisionMade,
     Event,
     OrderAccepted,
@@ -125,7 +126,12 @@ def _(event: TargetConfirmed, ledger: SymbolLedger) -> SymbolLedger:
 
 @_apply.register
 def _(event: PositionAdopted, ledger: SymbolLedger) -> SymbolLedger:
-    return replace(ledger, owned=event.quantity, ever_traded=True)
+    return replace(ledger, owned=event.quantity, ever_traded=True, adopter="")
+
+
+@_apply.register
+def _(event: AdoptionGranted, ledger: SymbolLedger) -> SymbolLedger:
+    return replace(ledger, adopter=event.by)
 
 
 @_apply.register

@@ -51,15 +51,16 @@ def cap_leverage(target: MergedTarget, cap: Decimal | None) -> MergedTarget:
     return target if cap is None or cap >= target.leverage else replace(target, leverage=cap)
 
 
-def asks_for_decision(previous: Decision | None, target: MergedTarget) -> bool:
+def asks_for_decision(ledger: SymbolLedger, target: MergedTarget) -> bool:
     """Whether the target differs from the decision in force.
 
     Args:
-        previous: The decision in force, None before the first.
+        ledger: What the journal knows of the symbol.
         target: What the sources ask now, under the account's own cap.
     """
+    previous = ledger.decision
     if previous is None:
-        return not target.is_flat
+        return not target.is_flat or ledger.owned != ZERO
     if depth_changed(previous.depth, target.depth):
         return True
     return not target.is_flat and previous.leverage != target.leverage

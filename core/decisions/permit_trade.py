@@ -7,7 +7,7 @@ from core.decisions.judge_position import PositionJudgement, Whose
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO
 from core.model.plan import Trade
-from core.model.standing import Standing
+from core.model.standing import SetStanding, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,12 @@ class Blocked:
 
 
 def permit_trade(
-    trade: Trade, held: Decimal, ledger: SymbolLedger, judgement: PositionJudgement, unready: str
+    trade: Trade,
+    held: Decimal,
+    ledger: SymbolLedger,
+    judgement: PositionJudgement,
+    unready: str,
+    operator: SetStanding | None = None,
 ) -> Trade | Blocked:
     """Allow a trade, make it smaller, or block it.
 
@@ -28,13 +33,16 @@ def permit_trade(
         ledger: What the journal knows of the symbol.
         judgement: Whose the position is.
         unready: Why the symbol's sources forbid an increase, empty when they do not.
+        operator: The severest standing that the operator set over the symbol, None when active.
     """
-    if ledger.standing is Standing.HALTED:
-        return Blocked(f"halted by {ledger.standing_reason}")
+    if operator and operator.standing is Standing.HALTED:
+        return Blocked(str(operator))
     if judgement.whose is Whose.FIRST_SIGHT:
         return Blocked(f"a position that we did not open ({judgement.evidence}); adopt it or close it")
     if trade.purpose.is_reduction:
         return _permit_reduction(trade, held, ledger, judgement)
+    if operator:
+        return Blocked(str(operator))
     return _permit_increase(trade, ledger, judgement, unready)
 
 

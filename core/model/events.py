@@ -102,6 +102,13 @@ class TargetConfirmed(SymbolEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptionGranted(SymbolEvent):
+    """The operator agreed to take over whatever the next read finds."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class PositionAdopted(SymbolEvent):
     """From here on this quantity counts as ours, whoever traded it."""
 
@@ -128,6 +135,7 @@ Event = (
     | OrderNeverArrived
     | OrderResent
     | TargetConfirmed
+    | AdoptionGranted
     | PositionAdopted
     | StandingChanged
 )

@@ -97,6 +97,7 @@ class SymbolLedger:
         confirmed: The decision number that a fresh read last agreed with, 0 before the first.
         confirmed_depth: The depth of that decision.
         ever_traded: Whether any order was ever intended or any position adopted.
+        adopter: Who agreed to take over whatever the next read finds, empty when nobody.
     """
 
     account: AccountId
@@ -110,6 +111,7 @@ class SymbolLedger:
     confirmed: int = 0
     confirmed_depth: Decimal = ZERO
     ever_traded: bool = False
+    adopter: str = ""
 
     @property
     def unsettled(self) -> tuple[OrderRecord, ...]:

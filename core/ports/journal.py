@@ -7,6 +7,7 @@ from core.model.events import Event
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.ledger import SymbolLedger
 from core.model.signal import SourceFrame
+from core.model.standing import OperatorCommand, Standings
 
 
 class Journal(Protocol):
@@ -36,6 +37,22 @@ class Journal(Protocol):
         Raises:
             core.model.ledger.IllegalTransition: If an event cannot follow; nothing is then written.
             core.model.failures.StorageFailure: If the disk did not keep it; never retried.
+        """
+        ...
+
+    def standings(self) -> Standings:
+        """What the operator has set and not lifted."""
+        ...
+
+    def last_command(self) -> int:
+        """The number of the last operator command that was applied."""
+        ...
+
+    async def record_command(self, command: OperatorCommand, *events: Event) -> None:
+        """Apply a command: its standing, its events and its number become durable together.
+
+        Raises:
+            core.model.failures.StorageFailure: If the disk did not keep it.
         """
         ...
 
