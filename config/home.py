@@ -59,6 +59,26 @@ class Home:
         """Rotating JSON logs."""
         return self.path / "logs"
 
+    @property
+    def journal(self) -> Path:
+        """Every order intent and what came of it."""
+        return self.state / "journal.sqlite"
+
+    @property
+    def engine_lock(self) -> Path:
+        """Held while an engine runs on this home."""
+        return self.state / "engine.lock"
+
+    @property
+    def operator_commands(self) -> Path:
+        """What the operator asked the engine for, one file a command."""
+        return self.state / "commands"
+
+    @property
+    def last_passes(self) -> Path:
+        """Where every account and symbol stood after its last pass, one file an account: a view for people."""
+        return self.state / "last_passes"
+
     def raw_signals(self, source: str) -> Path:
         """The append-only record of one source and its current frame."""
         return self.path / "raw_signals" / source

@@ -13,6 +13,7 @@ from core.model.ledger import SymbolLedger
 from core.model.money import ONE, ZERO
 from core.model.outcome import PassReport, SymbolOutcome
 from core.model.policy import AccountPolicy
+from core.model.position import AccountSnapshot
 from core.model.reading import Unknown
 from core.model.signal import MergedTarget
 from core.model.standing import SetStanding, Standing
@@ -81,7 +82,7 @@ class AccountWorker:
         targets = self._targets
         self._next_pass_seconds = FULL_CHECK_SECONDS
         if targets is None or not self._has_work(targets):
-            return PassReport(self.policy.account, targets.version if targets else 0, None, {})
+            return self._report(targets.version if targets else 0, None, [])
         await self._settle_unsettled()
         readings = await self._read(targets)
         unsized = await self._decide(targets, readings)
@@ -94,9 +95,11 @@ class AccountWorker:
         for outcome in outcomes:
             self._tell_change(outcome)
         self._next_pass_seconds = self._seconds_to_next_pass(outcomes)
-        return PassReport(
-            self.policy.account, targets.version, readings.snapshot, {outcome.symbol: outcome for outcome in outcomes}
-        )
+        return self._report(targets.version, readings.snapshot, outcomes)
+
+    def _report(self, version: int, snapshot: AccountSnapshot | None, outcomes: Sequence[SymbolOutcome]) -> PassReport:
+        by_symbol = {outcome.symbol: outcome for outcome in outcomes}
+        return PassReport(self.policy.account, self._clock.now(), version, snapshot, by_symbol)
 
     def confirmed_depths(self, report: PassReport) -> dict[Symbol, Decimal]:
         """The depth of every symbol that the pass proved."""

@@ -16,10 +16,10 @@ from core.model.signal import MergedTarget, SourceFrame
 from core.model.standing import Standing
 from core.model.target import Targets, TradingConfig
 from core.ports.clock import Clock
-from core.ports.depth_view import DepthView
 from core.ports.journal import Journal
 from core.ports.signal_source import SignalSource
 from core.ports.telemetry import Telemetry
+from core.ports.views import DepthView
 
 
 @dataclass(frozen=True, slots=True)

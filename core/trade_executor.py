@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from core.account_worker import AccountWorker
 from core.model.events import AdoptionGranted, Event, StandingChanged
-from core.model.failures import EngineError
+from core.model.failures import EngineError, StorageFailure
 from core.model.outcome import PassReport
 from core.model.standing import OperatorCommand, Standing, Verb
 from core.model.target import TradingConfig
@@ -13,6 +13,7 @@ from core.ports.command_inbox import CommandInbox
 from core.ports.config_source import ConfigSource
 from core.ports.journal import Journal
 from core.ports.telemetry import Telemetry
+from core.ports.views import PassView
 from core.signal_manager import SignalManager
 
 DEFAULT_POLL_SECONDS = 0.5
@@ -29,6 +30,7 @@ class TradeExecutor:
         workers: Sequence[AccountWorker],
         journal: Journal,
         inbox: CommandInbox,
+        pass_view: PassView,
         telemetry: Telemetry,
         poll_seconds: float = DEFAULT_POLL_SECONDS,
     ) -> None:
@@ -37,6 +39,7 @@ class TradeExecutor:
         self._workers = workers
         self._journal = journal
         self._inbox = inbox
+        self._pass_view = pass_view
         self._telemetry = telemetry
         self._poll_seconds = poll_seconds
         self._nudge = asyncio.Event()
@@ -81,7 +84,15 @@ class TradeExecutor:
         """One pass over one account, and its one confirmation."""
         report = await worker.run_pass()
         await self._signal_manager.confirm_execution(report.account, worker.confirmed_depths(report))
+        if report.snapshot:
+            self._publish(report)
         return report
+
+    def _publish(self, report: PassReport) -> None:
+        try:
+            self._pass_view.publish(report)
+        except StorageFailure as error:
+            self._telemetry.tell("pass view not written", why=str(error))
 
     def _load_weight_config(self) -> TradingConfig:
         config = self._config_source.load()

@@ -18,6 +18,7 @@ from core.model.target import SourceWeight, SymbolWeights, TradingConfig
 from core.signal_manager import SignalManager
 from core.trade_executor import TradeExecutor
 from operations.journal_file import JournalFile, open_journal
+from operations.views import PassFiles
 from simulation.bare_exchange import BareExchange
 from simulation.virtual_time import VirtualClock, run_virtually
 
@@ -130,7 +131,7 @@ class CommandsByHand:
 
 
 class PublishedDepths:
-    """core.ports.depth_view.DepthView that keeps what it is given."""
+    """core.ports.views.DepthView that keeps what it is given."""
 
     def __init__(self) -> None:
         self.depths: dict[str, dict[str, Decimal]] = {}
@@ -151,6 +152,7 @@ class World:
         self.config = ConfigByHand()
         self.told = ToldFacts()
         self.view = PublishedDepths()
+        self.passes = PassFiles(folder / "last_passes")
         self.commands = CommandsByHand(self.clock)
         self.policies = list(policies)
         self.exchanges = {
@@ -168,7 +170,9 @@ class World:
             for policy in self.policies
         ]
         self.manager = manager
-        self.executor = TradeExecutor(self.config, manager, self.workers, self.journal, self.commands, self.told)
+        self.executor = TradeExecutor(
+            self.config, manager, self.workers, self.journal, self.commands, self.passes, self.told
+        )
 
     def restart(self) -> None:
         """Forget everything but the disk and the exchanges."""

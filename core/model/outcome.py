@@ -37,12 +37,14 @@ class PassReport:
 
     Attributes:
         account: Whose.
+        at: UTC time of its end.
         targets_version: The targets it worked on.
         snapshot: What was read at its start, None when the pass cost no call.
         outcomes: By symbol.
     """
 
     account: AccountId
+    at: datetime
     targets_version: int
     snapshot: AccountSnapshot | None
     outcomes: Mapping[Symbol, SymbolOutcome]
