@@ -154,8 +154,14 @@ class JournalFile:
             raise StorageFailure(self._broken)
 
 
-def open_journal(path: Path, new_epoch: str, committer: Committer = commit_inline, vfs: str = "") -> JournalFile:
-    """Open the journal, creating or upgrading it.
+def open_journal(
+    path: Path,
+    new_epoch: str,
+    committer: Committer = commit_inline,
+    vfs: str = "",
+    migrations: Path = MIGRATIONS,
+) -> JournalFile:
+    """Open the journal, creating or upgrading it; a crash in the middle leaves it as it was.
 
     Args:
         path: The database file; its folder is created with mode 0700.
@@ -163,6 +169,7 @@ def open_journal(path: Path, new_epoch: str, committer: Committer = commit_inlin
             in base 36, become the installation's tag.
         committer: Where commits run.
         vfs: Name of a SQLite VFS, empty for the system's.
+        migrations: The folder of numbered scripts.
 
     Raises:
         StorageFailure: If the file cannot be opened, is damaged or comes from a newer release.
@@ -174,17 +181,17 @@ def open_journal(path: Path, new_epoch: str, committer: Committer = commit_inlin
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         with connection:
-            _migrate(connection, path)
+            _migrate(connection, path, migrations)
             _write_identity(connection, new_epoch)
         return JournalFile(connection, committer)
     except (apsw.Error, OSError, msgspec.MsgspecError) as error:
         raise StorageFailure(f"{path}: the journal cannot be opened: {error}") from error
 
 
-def _migrate(connection: apsw.Connection, path: Path) -> None:
+def _migrate(connection: apsw.Connection, path: Path, migrations: Path) -> None:
     """Apply the numbered migrations that the file has not seen, inside the caller's transaction."""
     applied = int(str(connection.pragma("user_version")))
-    scripts = sorted(MIGRATIONS.glob("[0-9]*.sql"))
+    scripts = sorted(migrations.glob("[0-9]*.sql"))
     if applied > len(scripts):
         raise StorageFailure(f"{path}: written by a newer release (schema {applied}, this one knows {len(scripts)})")
     for script in scripts[applied:]:
@@ -274,6 +281,19 @@ def read_only(path: Path) -> Iterator[JournalFile]:
     except apsw.Error as error:
         raise StorageFailure(f"{path}: no journal to read: {error}") from error
     try:
-        yield JournalFile(connection)
+        connection.set_busy_timeout(5000)
+        yield _look_into(connection, path)
     finally:
         connection.close()
+
+
+def _look_into(connection: apsw.Connection, path: Path) -> JournalFile:
+    known = len(sorted(MIGRATIONS.glob("[0-9]*.sql")))
+    try:
+        schema = int(str(connection.pragma("user_version")))
+        if schema != known:
+            remedy = "start the engine once to upgrade it" if schema < known else "use the newer release"
+            raise StorageFailure(f"{path}: of schema {schema}, this release reads {known}; {remedy}")
+        return JournalFile(connection)
+    except (apsw.Error, msgspec.MsgspecError) as error:
+        raise StorageFailure(f"{path}: the journal cannot be read: {error}") from error
