@@ -1,7 +1,9 @@
 """What a scrape of the engine reads from memory at that moment: sources, gaps, orders in flight, standings."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -10,6 +12,7 @@ from core.decisions.judge_source import JudgedSource, SourceUse
 from core.model.identity import AccountId, SourceName
 from core.model.ledger import SymbolLedger
 from core.model.outcome import PassReport
+from core.model.policy import AccountPolicy
 from core.model.reading import Known
 from core.model.standing import Standing
 from core.ports.clock import Clock
@@ -24,17 +27,19 @@ class EngineState(Collector):
 
     def __init__(
         self,
-        accounts: Sequence[AccountId],
+        policies: Sequence[AccountPolicy],
         journal: Journal,
         judged_sources: Callable[[], Mapping[SourceName, JudgedSource]],
         last_passes: Mapping[AccountId, PassReport],
         clock: Clock,
+        home: Path,
     ) -> None:
-        self._accounts = accounts
+        self._policies = policies
         self._journal = journal
         self._judged_sources = judged_sources
         self._last_passes = last_passes
         self._clock = clock
+        self._home = home
 
     def collect(self) -> Iterable[Metric]:
         """Every gauge, as of now."""
@@ -43,6 +48,7 @@ class EngineState(Collector):
         yield from self._passes(now)
         yield from self._ledgers(now)
         yield self._standings()
+        yield self._disk()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is read at registration."""
@@ -80,8 +86,10 @@ class EngineState(Collector):
         unconfirmed = _gauge("unconfirmed_seconds", "Age of the oldest decision no read agreed with yet.", "account")
         in_flight = _gauge("orders_in_flight", "Orders that may still change the position.", "account")
         oldest = _gauge("oldest_order_in_flight_seconds", "Age of the oldest of them.", "account")
-        for account in self._accounts:
-            name, ledgers = str(account), self._journal.ledgers(account)
+        enabled = _gauge("account_enabled", "1 while the account may trade.", "account")
+        for policy in self._policies:
+            name, ledgers = str(policy.account), self._journal.ledgers(policy.account)
+            enabled.add_metric([name], float(policy.is_enabled))
             for ledger in ledgers:
                 if ledger.decision:
                     target.add_metric([name, ledger.symbol], float(ledger.decision.quantity))
@@ -90,17 +98,25 @@ class EngineState(Collector):
             in_flight.add_metric([name], len(orders))
             oldest.add_metric([name], _oldest((record.sent_at for record in orders), now))
             unconfirmed.add_metric([name], _oldest(_unconfirmed(ledgers), now))
-        yield from (target, owned, unconfirmed, in_flight, oldest)
+        yield from (target, owned, unconfirmed, in_flight, oldest, enabled)
 
     def _standings(self) -> Metric:
         standings = _gauge("standing", "1 for everything that is not active, by scope.", "scope", "standing", "by")
         for scope, entry in self._journal.standings().by_scope.items():
             standings.add_metric([str(scope), entry.standing, "operator"], 1)
-        for account in self._accounts:
-            for ledger in self._journal.ledgers(account):
+        for policy in self._policies:
+            for ledger in self._journal.ledgers(policy.account):
                 if ledger.standing is not Standing.ACTIVE:
-                    standings.add_metric([f"{account} {ledger.symbol}", ledger.standing, "engine"], 1)
+                    standings.add_metric([f"{policy.account} {ledger.symbol}", ledger.standing, "engine"], 1)
         return standings
+
+    def _disk(self) -> Metric:
+        free = _gauge("disk_free_bytes", "Room left for the journal and the records.")
+        try:
+            free.add_metric([], shutil.disk_usage(self._home).free)
+        except OSError:
+            return free
+        return free
 
 
 def _unconfirmed(ledgers: Iterable[SymbolLedger]) -> Iterator[datetime]:

@@ -1,10 +1,12 @@
 """Counters of one service, fed by what its parts tell; every name begins with trade_engine_."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
 
+from core.decisions.judge_position import Whose
+from core.model.order import RefusalReason
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 
@@ -68,6 +70,16 @@ class Metrics:
         listener = self._listeners.get(event)
         if listener:
             listener({name: str(fact) for name, fact in facts.items()})
+
+    def expect(self, accounts: Iterable[str] = ()) -> None:
+        """Begin the rare counters of these accounts at zero, so that the first event is seen as a rise."""
+        for account in accounts:
+            for counter in (self.unknown, self.never_arrived, self.disagreeing, self.failed_passes, self.passes):
+                counter.labels(account)
+            for whose in Whose:
+                self.foreign.labels(account, whose)
+            for reason in RefusalReason:
+                self.refused.labels(account, reason)
 
     def _make_order_counters(self) -> None:
         self.settled = self._counter("orders_settled", "Orders whose outcome was proven.", "account", "kind")

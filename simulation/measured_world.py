@@ -45,9 +45,9 @@ class MeasuredWorld(World):
         self.executor = TradeExecutor(
             self.config, self.manager, self.workers, self.journal, self.commands, passes, telemetry
         )
-        accounts = [policy.account for policy in self.policies]
+        self.metrics.expect(str(policy.account) for policy in self.policies)
         self.metrics.registry.register(
-            EngineState(accounts, self.journal, self.manager.judged_sources, passes.last, self.clock)
+            EngineState(self.policies, self.journal, self.manager.judged_sources, passes.last, self.clock, self._folder)
         )
 
     def scrape(self) -> dict[str, float]:
