@@ -1,0 +1,26 @@
+"""Every command of `./engine`, by the part of the work it belongs to; its file is imported only when it is run."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command.
+
+    Attributes:
+        name: What the operator types.
+        module: The file that defines `app = typer.Typer(add_completion=False)` with its one or several commands; what
+            is heavy is imported inside the functions.
+        summary: One line of the table of contents.
+        panel: The heading it stands under.
+    """
+
+    name: str
+    module: str
+    summary: str
+    panel: str
+
+
+BEGIN, OPERATE, PROVE = "Begin", "Operate", "Prove"
+
+CATALOGUE = (Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),)
