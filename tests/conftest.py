@@ -1,0 +1,19 @@
+"""What holds for every test: a test of a missing system package skips with the remedy, or fails where it is required."""
+
+import os
+import shutil
+
+import pytest
+
+REQUIRED = os.environ.get("TRADE_ENGINE_SYSTEM_TESTS") == "required"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Mark a test with `@pytest.mark.system("nginx")`, naming the programs that it needs."""
+    for mark in item.iter_markers("system"):
+        missing = [program for program in mark.args if not shutil.which(program)]
+        if missing:
+            reason = f"{', '.join(missing)} missing; install with: sudo ./engine test --install-system"
+            if REQUIRED:
+                pytest.fail(reason)
+            pytest.skip(reason)
