@@ -1,4 +1,4 @@
-"""What holds for every test: a test of a missing system package skips with the remedy, or fails where it is required."""
+"""What holds for every test: one that needs a missing system package skips with the remedy, or fails if required."""
 
 import os
 import shutil
