@@ -10,7 +10,7 @@ from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.order import NotFound, OrderIntent, OrderLookup, RefusedOutcome, SubmitOutcome, UnknownOutcome
 from core.model.outcome import PassReport
-from core.model.position import AccountSnapshot, MarginMode, Quote
+from core.model.position import AccountSnapshot, MarginMode, Position, Quote
 from core.model.reading import Known, Reading, Unknown
 from core.ports.exchange import Capabilities, Exchange, SymbolSettings
 from core.ports.views import PassView
@@ -44,6 +44,16 @@ class MeasuredExchange:
             snapshot = await self._exchange.read_snapshot()
         self._count("read_snapshot", snapshot.equity if isinstance(snapshot.equity, Unknown) else snapshot.positions)
         return snapshot
+
+    async def read_positions(self) -> Reading[Mapping[Symbol, Position]]:
+        """All positions."""
+        with self._timed("read_positions"):
+            return self._count("read_positions", await self._exchange.read_positions())
+
+    async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
+        """The ids of the symbol's newest orders."""
+        with self._timed("read_recent_client_ids"):
+            return self._count("read_recent_client_ids", await self._exchange.read_recent_client_ids(symbol))
 
     async def read_quotes(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, Reading[Quote]]:
         """Prices of the symbols."""

@@ -61,6 +61,7 @@ class BareExchange:
         positions: Signed quantity by symbol, zero included.
         faults: Per kind of call (`read`, `submit`, `find`), the faults of the next calls.
         latency_seconds: How long every call takes.
+        strangers: Client order ids of orders that somebody else sent.
     """
 
     account: AccountId
@@ -73,6 +74,7 @@ class BareExchange:
     latency_seconds: float = 0.05
     executed: list[OrderIntent] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
     on_submit: Callable[[OrderIntent], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -90,6 +92,15 @@ class BareExchange:
         seen = self._before if fault is Fault.STALE_POSITIONS else self.positions
         positions = {symbol: Position(symbol, held, MarginMode.ISOLATED) for symbol, held in seen.items() if held}
         return AccountSnapshot(self.account, Known(self.equity, at), Known(positions, at))
+
+    async def read_positions(self) -> Reading[Mapping[Symbol, Position]]:
+        """Positions alone."""
+        return (await self.read_snapshot()).positions
+
+    async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
+        """The ids of every order on the symbol, ours and strangers', newest first."""
+        ours = [order_id for order_id, report in self._orders.items() if report.symbol == symbol]
+        return Known([*self.strangers, *reversed(ours)], self.clock.now())
 
     async def read_quotes(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, Reading[Quote]]:
         """Last prices."""

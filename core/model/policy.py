@@ -18,6 +18,13 @@ class OnForeignChange(StrEnum):
     ADOPT = "adopt"
 
 
+class OnLeverageRefused(StrEnum):
+    """What to do when the exchange refuses a leverage while a position is open."""
+
+    KEEP = "keep"
+    CLOSE_AND_REOPEN = "close_and_reopen"
+
+
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
     """The operator's wishes for one account.
@@ -30,6 +37,10 @@ class AccountPolicy:
         max_concurrent_symbols: How many symbols are worked on at once, at least 1.
         on_foreign_change: What to do when somebody else made our position smaller.
         adopt_on_first_start: Whether a position that no fill explains is taken over at first sight.
+        on_leverage_refused: What to do when a leverage is refused while a position is open.
+        min_order_notional: The operator's own smallest value of an increase in USDT; the exchange's holds as well.
+        is_live: Whether real money stands behind it; a live account ignores sources that anyone could have written to.
+        is_armed: Whether the operator agreed that orders are sent; one that is not armed reads, plans and tells.
     """
 
     account: AccountId
@@ -39,3 +50,7 @@ class AccountPolicy:
     max_concurrent_symbols: int = DEFAULT_CONCURRENT_SYMBOLS
     on_foreign_change: OnForeignChange = OnForeignChange.REDUCE_ONLY
     adopt_on_first_start: bool = False
+    on_leverage_refused: OnLeverageRefused = OnLeverageRefused.KEEP
+    min_order_notional: Decimal = Decimal(0)
+    is_live: bool = False
+    is_armed: bool = True

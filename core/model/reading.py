@@ -32,4 +32,9 @@ class Absent(Unknown):
     """The read was complete and there is nothing there yet: a source that has never spoken."""
 
 
+@dataclass(frozen=True, slots=True)
+class Barred(Unknown):
+    """The exchange does not accept the credentials; asking again soon is of no use."""
+
+
 Reading = Known[T_co] | Unknown

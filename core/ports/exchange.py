@@ -8,7 +8,7 @@ from typing import Protocol
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.order import OrderIntent, OrderLookup, SubmitOutcome
-from core.model.position import AccountSnapshot, MarginMode, Quote
+from core.model.position import AccountSnapshot, MarginMode, Position, Quote
 from core.model.reading import Reading
 
 
@@ -58,6 +58,18 @@ class Exchange(Protocol):
 
     async def read_snapshot(self) -> AccountSnapshot:
         """Value and all positions, in as few calls as the exchange allows, sent side by side."""
+        ...
+
+    async def read_positions(self) -> Reading[Mapping[Symbol, Position]]:
+        """All positions without the value: the fresh read after an order."""
+        ...
+
+    async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
+        """The client order ids of the symbol's newest orders, whoever sent them, newest first, at most 50.
+
+        Asked only after a position changed without us, to recognise another engine's orders by their tag. Orders
+        without an id are left out.
+        """
         ...
 
     async def read_quotes(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, Reading[Quote]]:
