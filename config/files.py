@@ -67,6 +67,10 @@ def parse_json(content: bytes, path: Path) -> Any:  # noqa: ANN401 - JSON is any
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise InvalidConfig(str(path), "", "", f"not valid JSON at {place}: {error.msg}", "Mend the file.") from error
+    except (ValueError, ArithmeticError) as error:
+        raise InvalidConfig(
+            str(path), "", "", "holds a number with too many digits", "Write a number in range."
+        ) from error
     except RecursionError as error:
         raise InvalidConfig(str(path), "", "", "nested too deeply", "Restore the file.") from error
 

@@ -45,6 +45,21 @@ class Home:
         return self.path / "webhook_keys.json"
 
     @property
+    def environment_file(self) -> Path:
+        """Optional variables in `NAME=VALUE` lines; the process's own environment wins over it."""
+        return self.path / ".env"
+
+    @property
+    def config_history(self) -> Path:
+        """Every version of the operator's files that came into force, one file a version."""
+        return self.state / "config_history"
+
+    @property
+    def consents(self) -> Path:
+        """Which live accounts the operator has armed, with the keys they had then."""
+        return self.state / "consents.json"
+
+    @property
     def account_depths(self) -> Path:
         """Per account, the depths confirmed against the exchange: a view for people, never the truth."""
         return self.path / "account_asset_depths.json"

@@ -1,0 +1,1 @@
+"""What the operator's files may hold: strict models, errors with path, field, value and remedy."""
