@@ -2,7 +2,7 @@
 
     console = standard_console()
     draft = FileDraft(home.signal_weights)
-    stored = draft.load(parse_weights, empty=())
+    stored = draft.load(parse_weights, ())
     leverage = console.ask("Enter leverage for BTCUSDT: ", parse_leverage)
     draft.save(format_json(...))
 
@@ -126,7 +126,7 @@ class FileDraft:
         """The file."""
         return self._path
 
-    def load(self, parse: Callable[[bytes, Path], T], empty: T) -> T:
+    def load(self, parse: Callable[[bytes, Path], T], empty: T, /) -> T:
         """What the file says, `empty` where there is none.
 
         Raises:

@@ -104,13 +104,13 @@ def test_the_exit_code_tells_what_kind_of_failure_it_was(failure: BaseException,
 
 def test_a_missing_file_is_empty_and_a_broken_one_is_copied_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "weights.json"
-    assert FileDraft(path).load(parse_json, empty=[]) == []
+    assert FileDraft(path).load(parse_json, []) == []
 
     path.write_bytes(b'[{"symbol": "BTCUS')
     path.chmod(0o640)
     for _ in range(2):
         with pytest.raises(InvalidConfig, match=r"not valid JSON.* a copy is in weights.json.broken-[0-9a-f]{8}\."):
-            FileDraft(path).load(parse_json, empty=[])
+            FileDraft(path).load(parse_json, [])
 
     (copy,) = tmp_path.glob("*.broken-*")
     assert path.read_bytes() == copy.read_bytes() == b'[{"symbol": "BTCUS'
@@ -120,7 +120,7 @@ def test_the_copy_of_a_private_file_is_private(tmp_path: Path) -> None:
     path = tmp_path / "credentials.json"
     path.write_bytes(b"{")
     with pytest.raises(InvalidConfig):
-        FileDraft(path, 0o600).load(parse_json, empty={})
+        FileDraft(path, 0o600).load(parse_json, {})
     (copy,) = tmp_path.glob("*.broken-*")
     assert copy.stat().st_mode & 0o777 == 0o600
 
