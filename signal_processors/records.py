@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from config.files import sync_directory
 from core.model.failures import EngineError, StorageFailure
@@ -33,6 +33,29 @@ class RecordInUse(EngineError):
     """Another process writes this record."""
 
 
+class Scribe(Protocol):
+    """Completes records with what depends on their order, and learns whether they were stored.
+
+    Batches never overlap, so what a scribe works out for one batch may rest on all that was stored before it.
+    """
+
+    def complete(self, record: Record) -> Record:
+        """The record as it is to be written, in order of sequence."""
+        ...
+
+    def settle(self, *, stored: bool) -> None:
+        """All records completed since the last call are durable, or the caller must not rely on any of them."""
+        ...
+
+
+class _NoScribe:
+    def complete(self, record: Record) -> Record:
+        return record
+
+    def settle(self, *, stored: bool) -> None:
+        """Nothing was worked out."""
+
+
 async def commit_inline(commit: Commit) -> None:
     """Run the commit on the loop: deterministic, and fast where a disk syncs in a millisecond."""
     commit()
@@ -42,9 +65,9 @@ async def commit_inline(commit: Commit) -> None:
 class _Waiting:
     """One caller's records, not yet durable."""
 
-    day: date
-    lines: list[bytes]
-    done: asyncio.Future[None]
+    received_at: datetime
+    contents: Sequence[Mapping[str, Any]]
+    done: asyncio.Future[Sequence[Record]]
 
 
 class RecordLog:
@@ -54,15 +77,19 @@ class RecordLog:
         folder: `raw_signals/<source>`; created if missing.
         committer: Where the write and the sync run.
         floor: The highest sequence the caller remembers, for the case that the files are gone.
+        scribe: Completes the records of each batch.
 
     Raises:
         RecordInUse: If another process writes there.
         StorageFailure: If the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, committer: Committer = commit_inline, floor: int = 0) -> None:
+    def __init__(
+        self, folder: Path, committer: Committer = commit_inline, floor: int = 0, scribe: Scribe | None = None
+    ) -> None:
         self._folder = folder
         self._committer = committer
+        self._scribe = scribe or _NoScribe()
         self._waiting: list[_Waiting] = []
         self._flush: asyncio.Task[None] | None = None
         self._descriptor = -1
@@ -94,16 +121,11 @@ class RecordLog:
             StorageFailure: If they could not be written (nothing of them is then in the record) or synced (then
                 nobody knows, and every later append fails as well: restart, and the record is read again).
         """
-        self._day = max(self._day, received_at.astimezone(UTC).date())
-        records = [self._number(received_at, content) for content in contents]
-        waiting = _Waiting(
-            self._day, [frame_line(record) for record in records], asyncio.get_running_loop().create_future()
-        )
+        waiting = _Waiting(received_at, contents, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._flush is None:
             self._flush = asyncio.get_running_loop().create_task(self._flush_waiting())
-        await asyncio.shield(waiting.done)
-        return records
+        return await asyncio.shield(waiting.done)
 
     async def close(self) -> None:
         """Wait for what is being written, then give the record free for another writer."""
@@ -117,9 +139,13 @@ class RecordLog:
             self._lock = -1
         self._failure = self._failure or "the record is closed"
 
-    def _number(self, received_at: datetime, content: Mapping[str, Any]) -> Record:
-        self._sequence += 1
-        return Record(self._sequence, received_at, content)
+    def _number(self, waiting: _Waiting) -> Sequence[Record]:
+        self._day = max(self._day, waiting.received_at.astimezone(UTC).date())
+        records = []
+        for content in waiting.contents:
+            self._sequence += 1
+            records.append(self._scribe.complete(Record(self._sequence, waiting.received_at, content)))
+        return records
 
     def _last_sequence(self) -> int:
         last = 0
@@ -135,27 +161,31 @@ class RecordLog:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 try:
-                    await self._committer(lambda batch=batch: self._write(batch))  # type: ignore[misc]
-                except StorageFailure as error:
-                    _settle(batch, error)
+                    stored = [self._number(waiting) for waiting in batch]
+                    lines = [frame_line(record) for records in stored for record in records]
+                    await self._committer(lambda lines=lines: self._write(lines))  # type: ignore[misc]
                 except BaseException as error:
-                    _settle(batch, StorageFailure(f"{self._folder}: the commit was interrupted: {error!r}"))
-                    raise
+                    self._scribe.settle(stored=False)
+                    _fail(batch, error, self._folder)
+                    if not isinstance(error, StorageFailure):
+                        raise
                 else:
-                    _settle(batch, None)
+                    self._scribe.settle(stored=True)
+                    for waiting, records in zip(batch, stored, strict=True):
+                        if not waiting.done.done():
+                            waiting.done.set_result(records)
         finally:
             self._flush = None
 
-    def _write(self, batch: Sequence[_Waiting]) -> None:
+    def _write(self, lines: Sequence[bytes]) -> None:
         """Write and sync a batch; runs where the committer runs it, never twice at a time."""
         if self._failure:
             raise StorageFailure(f"{self._folder}: {self._failure}")
-        day = batch[-1].day
-        path = day_file(self._folder, day)
+        path = day_file(self._folder, self._day)
         try:
             self._open(path)
             start = os.fstat(self._descriptor).st_size
-            self._write_from(start, b"".join(line for waiting in batch for line in waiting.lines))
+            self._write_from(start, b"".join(lines))
         except OSError as error:
             raise StorageFailure(f"{path}: cannot be written: {error.strerror or error}") from error
         try:
@@ -197,14 +227,11 @@ def frame_line(record: Record) -> bytes:
     return b'{"crc":"%08x","length":%d,"record":%b}\n' % (zlib.crc32(payload), len(payload), payload)
 
 
-def _settle(batch: Sequence[_Waiting], failure: StorageFailure | None) -> None:
+def _fail(batch: Sequence[_Waiting], error: BaseException, folder: Path) -> None:
+    failure = error if isinstance(error, StorageFailure) else None
     for waiting in batch:
-        if waiting.done.done():
-            continue
-        if failure:
-            waiting.done.set_exception(failure)
-        else:
-            waiting.done.set_result(None)
+        if not waiting.done.done():
+            waiting.done.set_exception(failure or StorageFailure(f"{folder}: the commit was interrupted: {error!r}"))
 
 
 def _lock_folder(folder: Path) -> int:
