@@ -102,6 +102,10 @@ class Home:
         """The current frame of one source, replaced atomically."""
         return self.raw_signals(source) / "depths.json"
 
+    def source_state(self, source: str) -> Path:
+        """What a polled source remembers between polls and across restarts."""
+        return self.raw_signals(source) / "poller_state.json"
+
 
 def find_home(environment: Mapping[str, str] = os.environ) -> Home:
     """The home of this installation; never the current directory.

@@ -1,0 +1,171 @@
+"""A made SN8 server: the REST answers of a Vanta validator over made miners, as a function request -> response."""
+
+import gzip
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from core.ports.clock import Clock
+from paper.sn8_faults import Fault, Sn8Faults, break_body, break_miners
+from paper.sn8_world import LIVE_TIER, Sn8World
+
+REBUILD_SECONDS = 60
+TIERS = (0, 30, 50, LIVE_TIER)
+
+
+@dataclass(frozen=True, slots=True)
+class Sn8Request:
+    """One request as the server sees it. Header names are lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Sn8Response:
+    """One answer.
+
+    Attributes:
+        status: HTTP status.
+        headers: As sent.
+        body: As sent, packed where the headers say so.
+        delay_seconds: How long the server takes.
+        cut_at: Send only so many bytes, then break the connection; None sends all.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    delay_seconds: float = 0.0
+    cut_at: int | None = None
+
+
+class Sn8Server:
+    """The made server.
+
+    Args:
+        world: Its miners.
+        clock: UTC time.
+        keys: Tier by API key.
+        accepts_json_key: Take the key from a JSON body too, as servers of before August 2025 did.
+    """
+
+    def __init__(
+        self, world: Sn8World, clock: Clock, keys: Mapping[str, int], *, accepts_json_key: bool = False
+    ) -> None:
+        self.faults = Sn8Faults()
+        self.requests = 0
+        self._world = world
+        self._clock = clock
+        self._keys = dict(keys)
+        self._accepts_json_key = accepts_json_key
+        self._built: dict[int, tuple[int, bytes]] = {}
+
+    def answer(self, request: Sn8Request) -> Sn8Response:
+        """Answer one request."""
+        self.requests += 1
+        fault = self.faults.take() if request.path == "/miner-positions" else None
+        if fault in _REFUSALS:
+            return _REFUSALS[fault]
+        tier = self._tier_of(request)
+        if tier is None:
+            return _REFUSALS[Fault.KEY_REFUSED]
+        if request.method != "GET":
+            return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "method not allowed")
+        if request.path == "/miner-positions":
+            return self._positions(request, tier, fault)
+        return self._other(request.path)
+
+    def _other(self, path: str) -> Sn8Response:
+        match path:
+            case "/miner-hotkeys":
+                return _json(sorted(self._world.hotkeys))
+            case "/eliminations":
+                return _json(
+                    {"eliminations": [{"hotkey": key, "reason": "MAX_TOTAL_DRAWDOWN"} for key in self.eliminated]}
+                )
+            case "/statistics":
+                return _json({"version": "8.8.9", "data": self._statistics()})
+            case _:
+                return _error(HTTPStatus.NOT_FOUND, "not found")
+
+    @property
+    def eliminated(self) -> tuple[str, ...]:
+        """Hotkeys that `/eliminations` names: the last of the world."""
+        return tuple(self._world.hotkeys[-1:])
+
+    def _statistics(self) -> list[dict[str, Any]]:
+        status = dict.fromkeys(self._world.hotkeys, "success") | {self._world.hotkeys[-2]: "plagiarism"}
+        return [
+            {
+                "hotkey": key,
+                "challengeperiod": {"status": status[key]},
+                "drawdowns": {"instantaneous_max_drawdown": 0.97, "daily_max_drawdown": 0.98},
+            }
+            for key in self._world.hotkeys
+        ]
+
+    def _positions(self, request: Sn8Request, allowed: int, fault: Fault | None) -> Sn8Response:
+        text = request.query.get("tier", str(LIVE_TIER))
+        tier = int(text) if text.isdecimal() else -1
+        if tier not in TIERS:
+            return _error(HTTPStatus.BAD_REQUEST, "invalid tier")
+        if tier > allowed:
+            return _error(HTTPStatus.FORBIDDEN, "tier not allowed for this key")
+        body = self._build(tier, is_stuck=fault is Fault.STUCK, fault=fault)
+        packed = gzip.compress(break_body(body, fault), compresslevel=1, mtime=0)
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        if fault is Fault.NO_ENCODING_HEADER:
+            del headers["Content-Encoding"]
+        if fault is Fault.NOT_PACKED:
+            return Sn8Response(HTTPStatus.OK, {"Content-Type": "application/json"}, body)
+        delay = self.faults.delay_seconds if fault is Fault.SLOW else 0.0
+        cut = len(packed) // 2 if fault is Fault.CUT_CONNECTION else None
+        return Sn8Response(HTTPStatus.OK, headers, packed, delay, cut)
+
+    def _build(self, tier: int, *, is_stuck: bool, fault: Fault | None) -> bytes:
+        """The body as of the last rebuild, which happens every 60 s."""
+        minute = math.floor(self._clock.now().timestamp() / REBUILD_SECONDS)
+        kept = self._built.get(tier)
+        if kept and (is_stuck or kept[0] == minute) and not (fault and fault.changes_miners):
+            return kept[1]
+        miners = self._world.positions(minute * REBUILD_SECONDS * 1000, tier)
+        if fault and fault.changes_miners:
+            return json.dumps(break_miners(miners, fault)).encode()
+        body = json.dumps(miners).encode()
+        self._built[tier] = (minute, body)
+        return body
+
+    def _tier_of(self, request: Sn8Request) -> int | None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme == "Bearer" and key in self._keys:
+            return self._keys[key]
+        if self._accepts_json_key and request.body:
+            try:
+                return self._keys.get(str(json.loads(request.body)["api_key"]))
+            except (ValueError, KeyError, TypeError):
+                return None
+        return None
+
+
+def _json(value: object) -> Sn8Response:
+    return Sn8Response(HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _error(status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Sn8Response:
+    body = json.dumps({"error": text}).encode()
+    return Sn8Response(status, {"Content-Type": "application/json", **(headers or {})}, body)
+
+
+_REFUSALS = {
+    Fault.SERVER_ERROR: _error(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error"),
+    Fault.KEY_REFUSED: _error(HTTPStatus.UNAUTHORIZED, "Unauthorized access"),
+    Fault.RATE_LIMITED: _error(HTTPStatus.FORBIDDEN, "rate limit exceeded", {"Retry-After": "60"}),
+    Fault.NO_DATA: _error(HTTPStatus.NOT_FOUND, "Miner positions not found"),
+}

@@ -1,0 +1,261 @@
+"""The SN8 source at work: poll, judge, rank, record, publish; every wait on the loop's time."""
+
+import asyncio
+import hashlib
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from config.bittensor_settings import BittensorSettings, BittensorSettingsFile
+from config.home import Home
+from core.model.failures import InvalidInput, StorageFailure
+from core.model.signal import SourceFrame, SourceSignal, SourceStatus
+from core.ports.clock import Clock
+from core.ports.telemetry import Telemetry
+from signal_processors.bittensor_client import Answer, NoAnswer, Session, Sn8Access, Trouble, fetch
+from signal_processors.bittensor_corrected import Standings
+from signal_processors.bittensor_evaluation import Evaluation, evaluate
+from signal_processors.bittensor_frame import Condition, FramePublisher
+from signal_processors.bittensor_mapping import SOURCE, BittensorMapping
+from signal_processors.bittensor_payload import LIVE_TIER, Payload, decode_payload, inflate
+from signal_processors.bittensor_record import describe
+from signal_processors.bittensor_state import PollerState, write_state
+from signal_processors.day_files import archive_old_days
+from signal_processors.records import RecordLog
+
+HEARTBEAT_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 300.0
+SHORTEST_WAIT_WHEN_LIMITED_SECONDS = 60.0
+FAILURES_UNTIL_FAILED = 3
+ARCHIVE_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll came to.
+
+    Attributes:
+        is_good: Whether the answer was whole and believed.
+        reason: What is unusual, empty when nothing is.
+        trouble: Why there was no answer, None when there was one.
+        retry_after_seconds: What the server asked for.
+    """
+
+    is_good: bool
+    reason: str = ""
+    trouble: Trouble | None = None
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What the last evaluation stood on; with the same basis there is nothing new to evaluate."""
+
+    digest: bytes
+    settings: BittensorSettings
+    symbols: Mapping[str, str]
+
+
+class BittensorPoller:
+    """One SN8 source of one home.
+
+    Args:
+        home: Where its files lie.
+        access: Server and key.
+        session: aiohttp's, or the made server's in process.
+        clock: UTC time.
+        telemetry: Is told what happens.
+        record: The source's record, open.
+        jitter: Chance for waiting after failures.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        access: Sn8Access,
+        session: Session,
+        clock: Clock,
+        telemetry: Telemetry,
+        record: RecordLog,
+        jitter: random.Random,
+    ) -> None:
+        self._home = home
+        self._access = access
+        self._session = session
+        self._clock = clock
+        self._telemetry = telemetry
+        self._record = record
+        self._jitter = jitter
+        self._settings_file = BittensorSettingsFile(home)
+        self._mapping = BittensorMapping(home)
+        self._publisher = FramePublisher(home, clock)
+        self._state = self._publisher.restore()
+        self._condition = Condition(SourceStatus.DEGRADED, "no poll yet since the start")
+        self._basis: _Basis | None = None
+        self._changed_at: datetime | None = None
+        self._notes = ""
+        self._failures = 0
+        self._archived_at: datetime | None = None
+        self.standings = Standings()
+
+    @property
+    def condition(self) -> Condition:
+        """What the source says about itself now."""
+        return self._condition
+
+    @property
+    def frame(self) -> SourceFrame | None:
+        """The frame as it was last written, None before the first."""
+        return self._publisher.frame
+
+    @property
+    def settings(self) -> BittensorSettings:
+        """The settings in force."""
+        return self._settings_file.load()
+
+    async def run(self) -> None:
+        """Poll and keep the heartbeat until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._beat())
+            tasks.create_task(self._poll_for_ever())
+
+    async def poll_once(self) -> Poll:
+        """Ask once and publish what came of it.
+
+        Raises:
+            core.model.failures.InvalidConfig: If the settings or the mapping have never been valid.
+            StorageFailure: If the record, the state or the frame cannot be written.
+        """
+        settings, symbols = self._settings_file.load(), self._mapping.load()
+        answer = await fetch(self._session, self._access, settings)
+        poll = await self._take(answer, settings, symbols) if isinstance(answer, Answer) else _without_answer(answer)
+        await self._conclude(poll, settings)
+        return poll
+
+    async def _take(self, answer: Answer, settings: BittensorSettings, symbols: Mapping[str, str]) -> Poll:
+        now = self._clock.now()
+        basis = _Basis(hashlib.blake2b(answer.body, digest_size=16).digest(), settings, symbols)
+        if self._basis is None or basis.digest != self._basis.digest:
+            self._changed_at = now
+        if basis == self._basis:
+            return self._unchanged(now, settings)
+        try:
+            payload = await decode_payload(await inflate(answer.body), frozenset(symbols))
+        except InvalidInput as error:
+            return Poll(is_good=False, reason=str(error), trouble=Trouble.ANSWER)
+        is_reconfigured = self._basis is not None and (self._basis.settings, self._basis.symbols) != (settings, symbols)
+        evaluation = evaluate(
+            payload, symbols, settings, self.standings, self._state, now, is_reconfigured=is_reconfigured
+        )
+        await self._keep(evaluation, payload, now)
+        self._basis = basis if evaluation.is_believed and self._state.nobody_since is None else None
+        self._notes = _with_notes(evaluation.reason, payload)
+        return Poll(evaluation.is_believed, self._notes)
+
+    def _unchanged(self, now: datetime, settings: BittensorSettings) -> Poll:
+        """The same bytes again: fresh for a while, since a server that lives re-marks open positions every minute."""
+        unchanged_for = now - (self._changed_at or now)
+        if unchanged_for > timedelta(minutes=settings.unchanged_minutes):
+            reason = f"the data has not changed since {self._changed_at:%H:%M} UTC; the server seems stuck"
+            return Poll(is_good=False, reason=reason)
+        self._state = replace(self._state, fetched_at=now)
+        return Poll(is_good=True, reason=self._notes)
+
+    async def _keep(self, evaluation: Evaluation, payload: Payload, now: datetime) -> None:
+        """Record what changed, remember, in this order; the frame follows."""
+        state, before = evaluation.state, self._state
+        changed = {pair: s for pair, s in state.signals.items() if s != before.signals.get(pair)}
+        if changed or state.signals.keys() != before.signals.keys():
+            (record,) = await self._record.append(now, describe(evaluation, payload, self._access.url))
+            state = _with_record(state, changed, str(record.sequence))
+        self._state = state
+        write_state(self._home.source_state(SOURCE), state)
+
+    async def _conclude(self, poll: Poll, settings: BittensorSettings) -> None:
+        self._failures = 0 if poll.is_good else self._failures + 1
+        condition = self._judge(poll)
+        if condition != self._condition:
+            self._telemetry.tell("bittensor condition", status=condition.status, why=condition.reason)
+        self._condition = condition
+        self._telemetry.tell(
+            "bittensor polled", good=poll.is_good, trouble=poll.trouble or "none", status=condition.status
+        )
+        self._publisher.publish(self._state, condition, settings)
+        self._archive()
+
+    def _judge(self, poll: Poll) -> Condition:
+        problems = [poll.reason, self._settings_file.problem(), self._mapping.problem()]
+        if not poll.is_good:
+            since = f"{self._state.fetched_at:%Y-%m-%d %H:%M:%S} UTC" if self._state.fetched_at else "ever"
+            problems.insert(1, f"no good fetch since {since}; the last depths are held")
+        reason = "; ".join(filter(None, problems))
+        is_failed = poll.trouble is Trouble.KEY_REFUSED or self._failures >= FAILURES_UNTIL_FAILED
+        if not poll.is_good and poll.trouble and is_failed:
+            return Condition(SourceStatus.FAILED, reason)
+        return Condition(SourceStatus.DEGRADED if reason else SourceStatus.OK, reason)
+
+    def _archive(self) -> None:
+        now = self._clock.now()
+        if self._archived_at and timedelta() <= now - self._archived_at < ARCHIVE_EVERY:
+            return
+        self._archived_at = now
+        try:
+            archive_old_days(self._home.raw_signals(SOURCE), now.date())
+        except StorageFailure as error:
+            self._telemetry.tell("record not archived", source=SOURCE, why=str(error))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            try:
+                self._publisher.publish(self._state, self._condition, self._settings_file.load())
+            except StorageFailure as error:
+                self._telemetry.tell("frame not written", source=SOURCE, why=str(error))
+
+    async def _poll_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                poll = await self.poll_once()
+            except StorageFailure as error:
+                self._telemetry.tell("poll not stored", source=SOURCE, why=str(error))
+                poll = Poll(is_good=False, reason=str(error))
+            wait = self._next_wait(poll, self.settings)
+            await asyncio.sleep(max(0.0, started + wait - loop.time()))
+
+    def _next_wait(self, poll: Poll, settings: BittensorSettings) -> float:
+        """Seconds from one poll's start to the next: the interval, or longer after troubles, with jitter."""
+        interval = settings.interval_seconds
+        if poll.trouble is None or poll.trouble is Trouble.NO_DATA:
+            return interval
+        wait = min(interval * math.ldexp(1, min(self._failures, 10) - 1), max(LONGEST_WAIT_SECONDS, interval))
+        if poll.trouble is Trouble.LIMITED:
+            wait = max(wait, SHORTEST_WAIT_WHEN_LIMITED_SECONDS)
+        if poll.trouble is Trouble.KEY_REFUSED:
+            wait = max(LONGEST_WAIT_SECONDS, interval)
+        asked = min(poll.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS)
+        return max(asked, wait * self._jitter.uniform(0.8, 1.0), interval)
+
+
+def _without_answer(answer: NoAnswer) -> Poll:
+    return Poll(
+        is_good=False, reason=answer.reason, trouble=answer.trouble, retry_after_seconds=answer.retry_after_seconds
+    )
+
+
+def _with_record(state: PollerState, changed: Mapping[str, SourceSignal], record_id: str) -> PollerState:
+    """The state whose changed signals name the record that explains them."""
+    named = {pair: replace(signal, record_id=record_id) for pair, signal in changed.items()}
+    return replace(state, signals={**state.signals, **named})
+
+
+def _with_notes(reason: str, payload: Payload) -> str:
+    notes = [reason]
+    if payload.tier < LIVE_TIER:
+        notes.append(f"tier {payload.tier}: positions are up to 24 h old")
+    if payload.dropped:
+        notes.append(f"{len(payload.dropped)} malformed miners left out")
+    return "; ".join(filter(None, notes))
