@@ -14,13 +14,16 @@ from paper.door import Door
 from paper.exchange import PaperExchange
 from paper.faults import Faults
 from paper.in_process import InProcessSession
+from paper.kucoin import KucoinProtocol
 from paper.ledger import Ledger
 from paper.markets import listed_coins
 from paper.prices import PriceSource
 from paper.wire import Protocol
 from paper.world import World
 
-PROTOCOLS: dict[str, Callable[[], Protocol]] = {}
+PROTOCOLS: dict[str, Callable[[], Protocol]] = {
+    "kucoin": KucoinProtocol,
+}
 """The dialects, by exchange name; a new one is one line here."""
 
 KEY_PREFIX = "paper"

@@ -69,6 +69,7 @@ class InProcessSession:
     def __init__(self, doors: Mapping[str, Door]) -> None:
         self._doors = dict(doors)
         self.closed = False
+        self.headers: dict[str, str] = {}
 
     def request(
         self,

@@ -1,0 +1,306 @@
+"""KuCoin Futures, orders and fills. Sizes are whole contracts; an order repeats the symbol's margin mode."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TypeVar
+
+from core.model.money import ZERO, plain
+from core.model.order import Side
+from core.model.position import MarginMode
+from paper.account import Account, Fill, Leg, OrderRequest, OrderStatus, OrderType, PaperOrder, TimeInForce
+from paper.exchange import PaperExchange
+from paper.kucoin_account import margin_mode, number
+from paper.pages import LARGEST_PAGE_NUMBER, Page, cut_page, is_between
+from paper.refusals import Reason, Refused
+from paper.wire import Call, Route
+
+Choice = TypeVar("Choice")
+Row = TypeVar("Row")
+DAY_MS = 86_400_000
+LARGEST_PAGE = 1_000
+DEFAULT_PAGE = 50
+RECENT_ROWS = 1_000
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_TYPES = {"market": OrderType.MARKET, "limit": OrderType.LIMIT}
+_TIMES = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
+_LEGS = {"": Leg.NET, "BOTH": Leg.NET, "LONG": Leg.LONG, "SHORT": Leg.SHORT}
+_TRADE_KINDS = {"trade": "trade", "liquidation": "liquidation", "deleverage": "adl", "settlement": "settlement"}
+
+
+def create_order(call: Call) -> object:
+    """Take one order."""
+    asked = _order_request(call)
+    try:
+        order = call.exchange.place_order(call.account, asked)
+    except Refused as refused:
+        if refused.reason is Reason.POSITION_MODE_MISMATCH and asked.leg is not Leg.NET:
+            raise Refused(refused.reason, refused.detail, code="330011") from None
+        raise
+    return {"orderId": order.order_id, "clientOid": order.request.client_order_id}
+
+
+def cancel_order(call: Call) -> object:
+    """Cancel by the exchange's id."""
+    order = call.exchange.cancel_order(call.account, order_id=call.path_values["order_id"])
+    return {"cancelledOrderIds": [order.order_id]}
+
+
+def cancel_order_by_client_id(call: Call) -> object:
+    """Cancel by the client's id and the symbol, which the exchange wants as well."""
+    call.exchange.market(call.required("symbol"))
+    order = call.exchange.cancel_order(call.account, client_order_id=call.path_values["client_oid"])
+    return {"clientOid": order.request.client_order_id}
+
+
+def cancel_all_orders(call: Call) -> object:
+    """Cancel every open order, or those of one symbol."""
+    open_orders = call.account.open_orders(call.text("symbol"))
+    for order in open_orders:
+        call.exchange.cancel_order(call.account, order_id=order.order_id)
+    return {"cancelledOrderIds": [order.order_id for order in open_orders]}
+
+
+def read_order(call: Call) -> object:
+    """One order by the exchange's id."""
+    order = call.exchange.find_order(call.account, order_id=call.path_values["order_id"])
+    return order_row(call.exchange, order)
+
+
+def read_order_by_client_id(call: Call) -> object:
+    """One order by the client's id."""
+    order = call.exchange.find_order(call.account, client_order_id=call.required("clientOid"))
+    return order_row(call.exchange, order)
+
+
+def list_orders(call: Call) -> object:
+    """Orders, newest first, a page at a time: open ones with `status=active`, else done ones."""
+    wants_open = call.text("status", "done") == "active"
+    orders = [
+        order
+        for order in call.exchange.orders(call.account, call.text("symbol"))
+        if order.status.is_done is not wants_open
+        and _fits(call, order)
+        and is_between(call, "startAt", "endAt", order.created_ms)
+    ]
+    page = _page(call, orders)
+    return _paged(page, (order_row(call.exchange, order) for order in page.rows))
+
+
+def list_recent_done_orders(call: Call) -> object:
+    """The newest done orders of the last day, without pages."""
+    since = call.exchange.now_ms() - DAY_MS
+    orders = [
+        order
+        for order in call.exchange.orders(call.account, call.text("symbol"))
+        if order.status.is_done and order.updated_ms >= since
+    ]
+    return [order_row(call.exchange, order) for order in orders[:RECENT_ROWS]]
+
+
+def list_fills(call: Call) -> object:
+    """Executions, newest first, a page at a time."""
+    order_id = call.text("orderId")
+    fills = [
+        fill
+        for fill in call.exchange.fills(call.account, "" if order_id else call.text("symbol"))
+        if (not order_id or fill.order_id == order_id)
+        and call.text("side") in {"", fill.side.value}
+        and is_between(call, "startAt", "endAt", fill.at_ms)
+    ]
+    page = _page(call, fills)
+    return _paged(page, (fill_row(call.account, fill) for fill in page.rows))
+
+
+def list_recent_fills(call: Call) -> object:
+    """The newest executions of the last day, without pages."""
+    since = call.exchange.now_ms() - DAY_MS
+    fills = [fill for fill in call.exchange.fills(call.account, call.text("symbol")) if fill.at_ms >= since]
+    return [fill_row(call.account, fill) for fill in fills[:RECENT_ROWS]]
+
+
+def order_row(exchange: PaperExchange, order: PaperOrder) -> dict[str, object]:
+    """One order; a market order has price 0, and what the exchange cancelled counts as cancelled."""
+    asked = order.request
+    market = exchange.market(asked.symbol)
+    price = asked.price or ZERO
+    filled_value = plain(order.filled_notional)
+    return {
+        "id": order.order_id,
+        "symbol": asked.symbol,
+        "type": asked.order_type.value,
+        "side": asked.side.value,
+        "price": plain(price),
+        "size": int(asked.quantity),
+        "value": plain(market.notional(asked.quantity, price)) if price else filled_value,
+        "dealValue": filled_value,
+        "dealSize": int(order.filled),
+        "stp": "",
+        "stop": "",
+        "stopPriceType": "",
+        "stopTriggered": False,
+        "stopPrice": None,
+        "timeInForce": _time_in_force(asked),
+        "postOnly": asked.time_in_force is TimeInForce.POST_ONLY,
+        "hidden": False,
+        "iceberg": False,
+        "leverage": plain(asked.leverage or ZERO),
+        "forceHold": False,
+        "closeOrder": order.tag("closeOrder") == "true",
+        "visibleSize": 0,
+        "clientOid": asked.client_order_id,
+        "remark": order.tag("remark") or None,
+        "tags": "",
+        "isActive": not order.status.is_done,
+        "cancelExist": order.status in {OrderStatus.CANCELLED, OrderStatus.REJECTED},
+        "createdAt": order.created_ms,
+        "updatedAt": order.updated_ms,
+        "endAt": order.updated_ms if order.status.is_done else None,
+        "orderTime": order.created_ms * 1_000_000,
+        "settleCurrency": "USDT",
+        "marginMode": asked.margin_mode.upper() if asked.margin_mode else "ISOLATED",
+        "avgDealPrice": plain(round(order.average_price or ZERO, 12)),
+        "filledSize": int(order.filled),
+        "filledValue": filled_value,
+        "status": "done" if order.status.is_done else "open",
+        "reduceOnly": asked.reduce_only,
+    }
+
+
+def fill_row(account: Account, fill: Fill) -> dict[str, object]:
+    """One execution; money is text, the fee is split into what was paid to open and to close."""
+    order = account.orders.get(fill.order_id)
+    order_type = order.request.order_type.value if order else OrderType.MARKET.value
+    closing_fee = round(fill.fee * fill.closed_quantity / fill.quantity, 10)
+    return {
+        "symbol": fill.symbol,
+        "tradeId": str(fill.number),
+        "orderId": fill.order_id,
+        "side": fill.side.value,
+        "liquidity": "maker" if fill.is_maker else "taker",
+        "forceTaker": False,
+        "price": plain(fill.price),
+        "size": int(fill.quantity),
+        "value": plain(fill.notional),
+        "openFeePay": plain(fill.fee - closing_fee),
+        "closeFeePay": plain(closing_fee),
+        "stop": "",
+        "feeRate": format(fill.fee_rate, ".5f"),
+        "fixFee": "0",
+        "feeCurrency": "USDT",
+        "subTradeType": None,
+        "marginMode": fill.margin_mode.upper(),
+        "displayType": order_type,
+        "fee": plain(fill.fee),
+        "settleCurrency": "USDT",
+        "orderType": order_type,
+        "tradeType": _TRADE_KINDS.get(fill.kind, "trade"),
+        "tradeTime": fill.at_ms * 1_000_000,
+        "createdAt": fill.at_ms,
+    }
+
+
+def _order_request(call: Call) -> OrderRequest:
+    client_id = call.text("clientOid")
+    if not client_id:
+        raise Refused(Reason.BAD_REQUEST, "clientOid is required")
+    mode = margin_mode(call.text("marginMode", "ISOLATED"))
+    base = OrderRequest(
+        symbol=call.required("symbol"),
+        side=_choose(call, "side", _SIDES),
+        quantity=ZERO,
+        order_type=_choose(call, "type", _TYPES, "limit"),
+        price=number(call.required("price"), "price") if call.text("type", "limit") == "limit" else None,
+        time_in_force=_read_time_in_force(call),
+        reduce_only=_flag(call, "reduceOnly"),
+        leg=_choose(call, "positionSide", _LEGS, ""),
+        margin_mode=mode,
+        leverage=_read_leverage(call, mode),
+        client_order_id=client_id,
+        tags=tuple((name, str(call.params[name])) for name in ("remark",) if call.text(name)),
+    )
+    return _close_whole(call, base) if _flag(call, "closeOrder") else _sized(call, base)
+
+
+def _sized(call: Call, asked: OrderRequest) -> OrderRequest:
+    size = number(call.required("size"), "size")
+    return replace(asked, quantity=size)
+
+
+def _close_whole(call: Call, asked: OrderRequest) -> OrderRequest:
+    """`closeOrder`: whatever is held, on the side that closes it."""
+    held = [held for held in call.account.held(asked.symbol) if held.key.leg is asked.leg]
+    if not held:
+        raise Refused(Reason.NOTHING_TO_REDUCE, "no position to close")
+    side = Side.SELL if held[0].quantity > ZERO else Side.BUY
+    tags = (*asked.tags, ("closeOrder", "true"))
+    return replace(asked, side=side, quantity=abs(held[0].quantity), reduce_only=True, tags=tags)
+
+
+def _read_leverage(call: Call, mode: MarginMode) -> Decimal | None:
+    """Isolated orders carry their leverage; in cross mode the symbol's setting counts, whatever the order says."""
+    text = call.text("leverage")
+    return number(text, "leverage") if text and mode is MarginMode.ISOLATED else None
+
+
+def _read_time_in_force(call: Call) -> TimeInForce:
+    if _flag(call, "postOnly"):
+        return TimeInForce.POST_ONLY
+    return _choose(call, "timeInForce", _TIMES, "GTC")
+
+
+def _time_in_force(asked: OrderRequest) -> str:
+    known = {TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK"}
+    return known.get(asked.time_in_force, "GTC")
+
+
+def _flag(call: Call, name: str) -> bool:
+    return call.text(name).lower() == "true"
+
+
+def _choose(call: Call, name: str, choices: Mapping[str, Choice], default: str | None = None) -> Choice:
+    text = call.required(name) if default is None else call.text(name, default)
+    if text not in choices:
+        raise Refused(Reason.BAD_REQUEST, f"{name} {text} is not known")
+    return choices[text]
+
+
+def _fits(call: Call, order: PaperOrder) -> bool:
+    asked = order.request
+    return call.text("side") in {"", asked.side.value} and call.text("type") in {"", asked.order_type.value}
+
+
+def _page(call: Call, rows: Sequence[Row]) -> Page[Row]:
+    number_asked = call.whole("currentPage", 1, LARGEST_PAGE_NUMBER)
+    return cut_page(rows, number_asked, call.whole("pageSize", DEFAULT_PAGE, LARGEST_PAGE))
+
+
+def _paged(page: Page[Row], items: Iterable[object]) -> dict[str, object]:
+    return {
+        "currentPage": page.number,
+        "pageSize": page.size,
+        "totalNum": page.total,
+        "totalPage": page.count,
+        "items": list(items),
+    }
+
+
+ORDER_ROUTES = (
+    Route("POST", "/api/v1/orders", "create_order", create_order, is_signed=True, weight=2),
+    Route("DELETE", "/api/v1/orders/{order_id}", "cancel_order", cancel_order, is_signed=True),
+    Route(
+        "DELETE",
+        "/api/v1/orders/client-order/{client_oid}",
+        "cancel_order",
+        cancel_order_by_client_id,
+        is_signed=True,
+    ),
+    Route("DELETE", "/api/v1/orders", "cancel_all_orders", cancel_all_orders, is_signed=True, weight=10),
+    Route("DELETE", "/api/v3/orders", "cancel_all_orders", cancel_all_orders, is_signed=True, weight=10),
+    Route("GET", "/api/v1/orders/byClientOid", "find_order", read_order_by_client_id, is_signed=True, weight=5),
+    Route("GET", "/api/v1/orders/{order_id}", "find_order", read_order, is_signed=True, weight=5),
+    Route("GET", "/api/v1/orders", "list_orders", list_orders, is_signed=True, weight=2),
+    Route("GET", "/api/v1/recentDoneOrders", "list_orders", list_recent_done_orders, is_signed=True, weight=5),
+    Route("GET", "/api/v1/fills", "list_fills", list_fills, is_signed=True, weight=5),
+    Route("GET", "/api/v1/recentFills", "list_fills", list_recent_fills, is_signed=True, weight=3),
+)
