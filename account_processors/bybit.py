@@ -1,0 +1,291 @@
+"""Bybit v5, unified trading account. Facts: margin mode is the account's, leverage the symbol's, sizes are in coins."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from account_processors.bybit_codes import CODES
+from account_processors.dialect import (
+    ONE_WAY_REMEDY,
+    RESET_EPOCH_MILLISECONDS,
+    RETRY_AFTER_SECONDS,
+    AccountValue,
+    Call,
+    Dialect,
+    OrderFields,
+    Profile,
+    add_position,
+    quote_of,
+    unified,
+)
+from account_processors.instruments import Listing
+from account_processors.limiter import Budget, Lane
+from account_processors.passport import (
+    Finding,
+    account_kind,
+    fee_tier,
+    margin_mode_finding,
+    position_mode_finding,
+    trading_right,
+    withdrawal_right,
+)
+from account_processors.replies import Envelope, MalformedReply, Row
+from core.model.identity import ClientOrderId, Symbol
+from core.model.instrument import Instrument
+from core.model.money import ONE, ZERO, plain
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, RefusalReason, Side
+from core.model.position import MarginMode, Position, Quote
+from core.ports.exchange import SymbolSettings
+
+LINEAR = {"category": "linear"}
+MARGIN_MODES = {
+    "ISOLATED_MARGIN": MarginMode.ISOLATED,
+    "REGULAR_MARGIN": MarginMode.CROSS,
+    "PORTFOLIO_MARGIN": MarginMode.CROSS,
+}
+SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
+STATES = {
+    "New": ExchangeOrderState.OPEN,
+    "PartiallyFilled": ExchangeOrderState.OPEN,
+    "Untriggered": ExchangeOrderState.OPEN,
+    "Filled": ExchangeOrderState.FILLED,
+    "Cancelled": ExchangeOrderState.CANCELLED,
+    "PartiallyFilledCanceled": ExchangeOrderState.CANCELLED,
+    "Deactivated": ExchangeOrderState.CANCELLED,
+    "Rejected": ExchangeOrderState.REJECTED,
+}
+ORDER = OrderFields(
+    client_order_id="orderLinkId",
+    exchange_order_id="orderId",
+    quantity="qty",
+    filled="cumExecQty",
+    average_price="avgPrice",
+    created_at="createdTime",
+    sides=SIDES,
+    reduce_only="reduceOnly",
+)
+MOST_PAGES = 20
+ACCOUNT_WIDE = "the margin mode is the whole account's here; ./engine doctor --apply sets {mode} while it is flat"
+UPGRADE = "upgrade it to a unified trading account at Bybit"
+USE_ISOLATED = "bybit margin mode isolated"
+USE_ONE_WAY = "bybit position mode one-way"
+
+
+def _public(path: str) -> Call:
+    return Call("GET", ("public",), f"v5/market/{path}", ("address",), is_signed=False)
+
+
+def _private(method: str, path: str, budget: str, lane: Lane = Lane.ORDINARY) -> Call:
+    return Call(method, ("private",), f"v5/{path}", (budget, "address"), lane=lane)
+
+
+TIME, TICKERS, INSTRUMENTS = _public("time"), _public("tickers"), _public("instruments-info")
+WALLET = _private("GET", "account/wallet-balance", "account")
+ACCOUNT_INFO = _private("GET", "account/info", "account")
+POSITIONS = _private("GET", "position/list", "positions")
+REALTIME = _private("GET", "order/realtime", "orders", Lane.RESERVED)
+HISTORY = _private("GET", "order/history", "orders", Lane.RESERVED)
+CREATE = _private("POST", "order/create", "trade")
+REDUCE = _private("POST", "order/create", "trade", Lane.RESERVED)
+SET_LEVERAGE = _private("POST", "position/set-leverage", "settings")
+SET_MARGIN_MODE = _private("POST", "account/set-margin-mode", "settings")
+SWITCH_MODE = _private("POST", "position/switch-mode", "settings")
+QUERY_API = _private("GET", "user/query-api", "account")
+
+
+class Bybit(Dialect):
+    """Bybit as it differs from the others."""
+
+    profile = Profile(
+        name="bybit",
+        ccxt_id="bybit",
+        receive_window_seconds=5.0,
+        leverage_in_order=False,
+        margin_mode_in_order=False,
+        needs_passphrase=False,
+        codes=CODES,
+        budgets=(
+            *(Budget(name, 10, 1.0) for name in ("account", "positions", "orders", "trade", "settings")),
+            Budget("address", 600, 5.0, shared=True),
+        ),
+        options={"recvWindow": 5000},
+        reset_headers=(
+            ("retry-after", RETRY_AFTER_SECONDS),
+            ("x-bapi-limit-reset-timestamp", RESET_EPOCH_MILLISECONDS),
+        ),
+    )
+
+    @staticmethod
+    def envelope(body: object) -> Envelope:
+        """{"retCode": 0, "retMsg": "OK", "result": {}, "time": 1}."""
+        row = Row(body, "answer")
+        code = row.text("retCode")
+        return Envelope(code, row.optional_text("retMsg"), row.fields, ok=code == "0")
+
+    @staticmethod
+    def urls(base: str) -> Mapping[str, object]:
+        """All of ccxt's sections at one address."""
+        return dict.fromkeys(("spot", "futures", "v2", "public", "private"), base)
+
+    async def ask_time(self) -> datetime:
+        """The time that stands in every answer."""
+        return _row(await self._client.read(TIME)).time("time")
+
+    async def list_instruments(self) -> Listing:
+        """All linear contracts; sizes are in coins."""
+        rows = await self._pages(INSTRUMENTS, {**LINEAR, "limit": 1000})
+        perpetuals = [row for row in rows if _is_usdt_perpetual(row)]
+        others = frozenset(row.text("symbol") for row in rows if not _is_usdt_perpetual(row))
+        return Listing({rules.symbol: rules for rules in map(_instrument, perpetuals)}, others)
+
+    async def read_value(self) -> AccountValue:
+        """The USDT coin of the unified account."""
+        answer = await self._client.read(WALLET, {"accountType": "UNIFIED"})
+        accounts = _row(answer).row("result").rows("list")
+        if len(accounts) != 1:
+            raise MalformedReply(f"wallet-balance: {len(accounts)} accounts, expected one")
+        for coin in accounts[0].rows("coin"):
+            if coin.text("coin") == "USDT":
+                bonus = coin.optional_decimal("bonus") or ZERO
+                return AccountValue(coin.decimal("walletBalance") - bonus, coin.decimal("unrealisedPnl"))
+        return AccountValue(ZERO, ZERO)
+
+    async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
+        """Every page; flat symbols come as rows of size zero."""
+        positions: dict[Symbol, Position] = {}
+        for row in await self._pages(POSITIONS, {**LINEAR, "settleCoin": "USDT", "limit": 200}):
+            instrument = listing.instrument_of(row.text("symbol"))
+            size = row.decimal("size")
+            if instrument is None or size == ZERO:
+                continue
+            held = Position(
+                instrument.symbol,
+                size * row.choice("side", SIDES).sign,
+                entry_price=row.optional_decimal("avgPrice"),
+                unrealized_profit=row.optional_decimal("unrealisedPnl"),
+            )
+            add_position(positions, held)
+        return positions
+
+    async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
+        """One symbol, or all linear tickers in one call."""
+        only = {"symbol": instruments[0].exchange_symbol} if len(instruments) == 1 else {}
+        answer = _row(await self._client.read(TICKERS, {**LINEAR, **only}))
+        at = self._client.clock_offset.to_ours(answer.time("time"))
+        wanted = {instrument.exchange_symbol for instrument in instruments}
+        rows = (row for row in answer.row("result").rows("list") if row.text("symbol") in wanted)
+        return {
+            row.text("symbol"): quote_of(row, at, "lastPrice", "bid1Price", "ask1Price", "markPrice") for row in rows
+        }
+
+    async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
+        """A market order in coins; positionIdx 0 is one-way mode."""
+        order = {
+            **LINEAR,
+            "symbol": instrument.exchange_symbol,
+            "side": intent.side.capitalize(),
+            "orderType": "Market",
+            "qty": plain(amount),
+            "reduceOnly": intent.reduce_only,
+            "positionIdx": 0,
+            "orderLinkId": intent.client_order_id,
+        }
+        answer = await self._client.write(REDUCE if intent.reduce_only else CREATE, order)
+        return _row(answer).row("result").text("orderId")
+
+    async def find(self, instrument: Instrument, client_order_id: ClientOrderId) -> OrderReport | None:
+        """The live list, which also shows the newest closed orders, then the history."""
+        wanted = {**LINEAR, "symbol": instrument.exchange_symbol, "orderLinkId": client_order_id}
+        for call in (REALTIME, HISTORY):
+            rows = _row(await self._client.read(call, wanted)).row("result").rows("list")
+            found = [row for row in rows if row.text("orderLinkId") == client_order_id]
+            if len(found) != len(rows):
+                raise MalformedReply(f"{call.path}: orders that were not asked for")
+            if found:
+                state = found[0].choice("orderStatus", STATES)
+                return ORDER.report(found[0], instrument, state, self._client.clock_offset)
+        return None
+
+    async def recent_client_ids(self, instrument: Instrument) -> list[str]:
+        """From the history, newest first."""
+        asked = {**LINEAR, "symbol": instrument.exchange_symbol, "limit": 50}
+        rows = _row(await self._client.read(HISTORY, asked)).row("result").rows("list")
+        return [row.optional_text("orderLinkId") for row in rows]
+
+    async def read_settings(self, instrument: Instrument) -> SymbolSettings:
+        """The account's margin mode and the symbol's leverage, which its row tells also when flat."""
+        asked = {**LINEAR, "symbol": instrument.exchange_symbol}
+        info, positions = await asyncio.gather(self._client.read(ACCOUNT_INFO), self._client.read(POSITIONS, asked))
+        rows = _row(positions).row("result").rows("list")
+        if len(rows) != 1:
+            raise MalformedReply(f"{instrument.symbol}: {ONE_WAY_REMEDY}" if rows else "position/list: no row")
+        mode = _row(info).row("result").choice("marginMode", MARGIN_MODES)
+        return SymbolSettings(mode, rows[0].decimal("leverage"))
+
+    async def set_leverage(self, instrument: Instrument, leverage: Decimal, margin_mode: MarginMode) -> None:
+        """Both sides alike, as one-way mode wants it; "not modified" is 110043."""
+        text = plain(leverage)
+        asked = {**LINEAR, "symbol": instrument.exchange_symbol, "buyLeverage": text, "sellLeverage": text}
+        await self._client.write(SET_LEVERAGE, asked)
+
+    async def set_margin_mode(self, instrument: Instrument, margin_mode: MarginMode) -> None:
+        """Refused: on Bybit the mode is the whole account's."""
+        raise self._client.refusal(RefusalReason.MARGIN_MODE_MISMATCH, ACCOUNT_WIDE.format(mode=margin_mode))
+
+    async def inspect(self) -> list[Finding]:
+        """The key's rights, the account's kind, margin mode and position mode."""
+        key = _row(await self._client.read(QUERY_API)).row("result")
+        mode = _row(await self._client.read(ACCOUNT_INFO)).row("result").choice("marginMode", MARGIN_MODES)
+        rows = _row(await self._client.read(POSITIONS, {**LINEAR, "symbol": "BTCUSDT"})).row("result").rows("list")
+        rights = key.row("permissions").fields
+        return [
+            trading_right(may_trade=key.text("readOnly") == "0" and "Order" in str(rights.get("ContractTrade"))),
+            withdrawal_right(may_withdraw="Withdraw" in str(rights.get("Wallet"))),
+            account_kind(is_right=key.text("uta") == "1", kind="unified trading account", remedy=UPGRADE),
+            margin_mode_finding(mode, scope="the whole account", remedy_id=USE_ISOLATED),
+            position_mode_finding(is_one_way=len(rows) == 1, remedy_id=USE_ONE_WAY),
+            fee_tier(key.optional_text("vipLevel")),
+        ]
+
+    async def apply(self, remedy: str) -> None:
+        """Isolated margin for the account, or one-way mode for all USDT symbols."""
+        if remedy == USE_ISOLATED:
+            await self._client.write(SET_MARGIN_MODE, {"setMarginMode": "ISOLATED_MARGIN"})
+        else:
+            await self._client.write(SWITCH_MODE, {**LINEAR, "coin": "USDT", "mode": 0})
+
+    async def _pages(self, call: Call, asked: Mapping[str, object]) -> list[Row]:
+        rows: list[Row] = []
+        cursor: dict[str, object] = {}
+        for _ in range(MOST_PAGES):
+            result = _row(await self._client.read(call, {**asked, **cursor})).row("result")
+            rows += result.rows("list")
+            next_cursor = result.optional_text("nextPageCursor")
+            if not next_cursor:
+                return rows
+            cursor = {"cursor": next_cursor}
+        raise MalformedReply(f"{call.path}: more than {MOST_PAGES} pages")
+
+
+def _row(answer: Envelope) -> Row:
+    return Row(answer.data, "answer")
+
+
+def _is_usdt_perpetual(row: Row) -> bool:
+    return row.text("contractType") == "LinearPerpetual" and row.text("settleCoin") == "USDT"
+
+
+def _instrument(row: Row) -> Instrument:
+    lot = row.row("lotSizeFilter")
+    return Instrument(
+        symbol=unified(row.text("baseCoin")),
+        exchange_symbol=row.text("symbol"),
+        lot_step=lot.decimal("qtyStep"),
+        min_quantity=lot.decimal("minOrderQty"),
+        max_market_quantity=lot.decimal("maxMktOrderQty"),
+        min_notional=lot.optional_decimal("minNotionalValue") or ZERO,
+        max_leverage=row.row("leverageFilter").decimal("maxLeverage"),
+        contract_size=ONE,
+        tradable=row.text("status") == "Trading",
+    )

@@ -1,0 +1,85 @@
+"""How far an exchange's clock is from ours: measured at the first call and every hour, and told when it is large."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from account_processors.outcomes import CallFailed
+from account_processors.replies import MalformedReply, milliseconds_of
+from core.ports.clock import Clock
+from core.ports.telemetry import Telemetry
+
+MEASURE_EVERY_SECONDS = 3600.0
+RETRY_SECONDS = 60.0
+ALARM_SECONDS = 0.5
+
+AskTime = Callable[[], Awaitable[datetime]]
+
+
+class ClockOffset:
+    """One exchange's clock as seen from here; exchange time = our time + offset."""
+
+    def __init__(self, clock: Clock, telemetry: Telemetry, exchange: str) -> None:
+        self._clock = clock
+        self._telemetry = telemetry
+        self._exchange = exchange
+        self._measure_at: float | None = None
+        self._measuring: asyncio.Task[None] | None = None
+        self._last_milliseconds = 0
+        self.offset = timedelta()
+        self.is_measured = False
+
+    def milliseconds(self) -> int:
+        """The exchange's time now, never the same twice: BloFin refuses a time that it has seen (152407)."""
+        now = milliseconds_of(self._clock.now() + self.offset)
+        self._last_milliseconds = max(now, self._last_milliseconds + 1)
+        return self._last_milliseconds
+
+    def to_ours(self, at: datetime) -> datetime:
+        """A time of the exchange on our clock."""
+        return at - self.offset
+
+    async def ensure(self, ask: AskTime) -> None:
+        """Measure if that is due; a failed measurement keeps the old offset."""
+        loop = asyncio.get_running_loop()
+        if self._measure_at is not None and loop.time() < self._measure_at:
+            return
+        if self._measuring is None:
+            self._measuring = loop.create_task(self._measure(ask))
+            self._measuring.add_done_callback(self._end_of_measuring)
+        await asyncio.wait([self._measuring])
+
+    def expire(self) -> None:
+        """Measure again before the next call: the exchange refused our time."""
+        self._measure_at = None
+
+    async def close(self) -> None:
+        """End a measurement that is under way."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+            await asyncio.wait([self._measuring])
+
+    def _end_of_measuring(self, _: "asyncio.Task[None]") -> None:
+        self._measuring = None
+
+    async def _measure(self, ask: AskTime) -> None:
+        loop = asyncio.get_running_loop()
+        before, began = self._clock.now(), loop.time()
+        try:
+            theirs = await ask()
+        except (CallFailed, MalformedReply) as error:
+            self._measure_at = loop.time() + RETRY_SECONDS
+            self._telemetry.tell("clock not measured", exchange=self._exchange, why=str(error))
+            return
+        middle = before + timedelta(seconds=(loop.time() - began) / 2)
+        self.offset = theirs - middle
+        self.is_measured = True
+        self._last_milliseconds = 0
+        self._measure_at = loop.time() + MEASURE_EVERY_SECONDS
+        if abs(self.offset.total_seconds()) > ALARM_SECONDS:
+            self._telemetry.tell(
+                "clock differs from the exchange's",
+                exchange=self._exchange,
+                offset_seconds=round(self.offset.total_seconds(), 3),
+                remedy="synchronize this machine's clock (chrony, systemd-timesyncd); the offset is corrected",
+            )

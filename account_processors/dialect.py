@@ -1,0 +1,269 @@
+"""What one exchange says and how: everything that differs between exchanges, and nothing that they share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar
+
+from account_processors.clock_offset import ClockOffset
+from account_processors.instruments import Listing
+from account_processors.limiter import Budget, Lane
+from account_processors.outcomes import CodeTable
+from account_processors.replies import Envelope, MalformedReply, Row
+from core.model.identity import ClientOrderId, Symbol, parse_symbol
+from core.model.instrument import Instrument
+from core.model.money import divide
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
+from core.model.position import MarginMode, Position, Quote
+from core.ports.exchange import SymbolSettings
+
+if TYPE_CHECKING:
+    from account_processors.ccxt_client import CcxtClient
+    from account_processors.passport import Finding
+
+ONE_WAY_REMEDY = "switch the account to one-way mode while it is flat, or run ./engine doctor --apply"
+
+RETRY_AFTER_SECONDS = "seconds"
+RESET_MILLISECONDS = "milliseconds"
+RESET_EPOCH_MILLISECONDS = "epoch milliseconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One kind of request.
+
+    Attributes:
+        method: GET or POST.
+        api: The section of ccxt's endpoint table, which chooses host and signature.
+        path: The path as ccxt's table has it.
+        budgets: The budgets it draws from.
+        weight: How much of each.
+        lane: Which lane it travels in.
+        is_signed: Whether it carries a signature, and so the exchange's time.
+    """
+
+    method: str
+    api: tuple[str, ...]
+    path: str
+    budgets: tuple[str, ...]
+    weight: float = 1.0
+    lane: Lane = Lane.ORDINARY
+    is_signed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One exchange as data.
+
+    Attributes:
+        name: The name that accounts use.
+        ccxt_id: The ccxt class.
+        receive_window_seconds: How long after its timestamp the exchange still takes a request.
+        leverage_in_order: Whether leverage is a field of the order.
+        margin_mode_in_order: Whether the margin mode is a field of the order.
+        needs_passphrase: Whether a key has three parts.
+        codes: What each of its codes proves.
+        budgets: Its published limits.
+        options: ccxt's options for the class.
+        reset_headers: Headers that say when a limit ends, in lower case, and their unit.
+    """
+
+    name: str
+    ccxt_id: str
+    receive_window_seconds: float
+    leverage_in_order: bool
+    margin_mode_in_order: bool
+    needs_passphrase: bool
+    codes: CodeTable
+    budgets: tuple[Budget, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
+    reset_headers: tuple[tuple[str, str], ...] = (("retry-after", RETRY_AFTER_SECONDS),)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountValue:
+    """What an account is worth in USDT, in the two parts that mean the same on every exchange.
+
+    Attributes:
+        wallet: Deposits, realised profit, fees and funding, margin in use included, bonus left out.
+        unrealized_profit: Of open USDT perpetuals.
+    """
+
+    wallet: Decimal
+    unrealized_profit: Decimal
+
+
+class Dialect(ABC):
+    """How one exchange is asked. Every method raises CallFailed or MalformedReply; the caller decides what that means.
+
+    Args:
+        client: The signed connection of one account.
+    """
+
+    profile: ClassVar[Profile]
+
+    def __init__(self, client: "CcxtClient") -> None:
+        self._client = client
+
+    @staticmethod
+    @abstractmethod
+    def envelope(body: object) -> Envelope:
+        """Unwrap an answer, good or bad."""
+
+    @staticmethod
+    @abstractmethod
+    def urls(base: str) -> Mapping[str, object]:
+        """The table of addresses of ccxt with every host replaced by one base address."""
+
+    @abstractmethod
+    async def ask_time(self) -> datetime:
+        """The exchange's clock."""
+
+    @abstractmethod
+    async def list_instruments(self) -> Listing:
+        """Everything listed."""
+
+    @abstractmethod
+    async def read_value(self) -> AccountValue:
+        """What the account is worth."""
+
+    @abstractmethod
+    async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
+        """All open positions in USDT perpetuals, paged to the end."""
+
+    @abstractmethod
+    async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
+        """Prices by the exchange's own symbol, at least of the instruments asked for that it quotes."""
+
+    @abstractmethod
+    async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
+        """Send one market order of an amount in the exchange's unit; its id for it."""
+
+    @abstractmethod
+    async def find(self, instrument: Instrument, client_order_id: ClientOrderId) -> OrderReport | None:
+        """One order by our id, None when the exchange proves that it knows none."""
+
+    @abstractmethod
+    async def recent_client_ids(self, instrument: Instrument) -> list[str]:
+        """The client ids of the newest orders, newest first, empty ones included."""
+
+    @abstractmethod
+    async def read_settings(self, instrument: Instrument) -> SymbolSettings:
+        """Margin mode and leverage, None where they are fields of the order."""
+
+    @abstractmethod
+    async def set_leverage(self, instrument: Instrument, leverage: Decimal, margin_mode: MarginMode) -> None:
+        """Set the leverage in the exchange's own scope."""
+
+    @abstractmethod
+    async def set_margin_mode(self, instrument: Instrument, margin_mode: MarginMode) -> None:
+        """Set the symbol's margin mode.
+
+        Raises:
+            CallFailed: With MARGIN_MODE_MISMATCH where the scope is wider than a symbol; nothing is then sent.
+        """
+
+    @abstractmethod
+    async def inspect(self) -> list["Finding"]:
+        """What the exchange says about the key and the account's modes."""
+
+    async def apply(self, remedy: str) -> None:
+        """Change an account-wide setting that a finding named as its remedy; only the operator asks for that."""
+        raise NotImplementedError(remedy)
+
+
+def exchange_amount(quantity: Decimal, instrument: Instrument) -> Decimal:
+    """A base-asset quantity in the exchange's unit (contracts, or coins where the contract is one coin)."""
+    return divide(quantity, instrument.contract_size)
+
+
+def base_quantity(amount: Decimal, instrument: Instrument) -> Decimal:
+    """An amount in the exchange's unit as base-asset quantity."""
+    return (amount * instrument.contract_size).normalize() + 0
+
+
+def unified(base_coin: str) -> Symbol:
+    """The unified symbol of a USDT perpetual of a coin."""
+    return parse_symbol(f"{base_coin}USDT".upper())
+
+
+def symbol_of(exchange_symbol: str, asked: Instrument) -> Symbol:
+    """The unified symbol of an order that was asked for by symbol.
+
+    Raises:
+        MalformedReply: If the exchange answered with another symbol's order.
+    """
+    if exchange_symbol != asked.exchange_symbol:
+        raise MalformedReply(f"asked for {asked.exchange_symbol}, told of {exchange_symbol}")
+    return asked.symbol
+
+
+def add_position(positions: dict[Symbol, Position], held: Position) -> None:
+    """Take in one row.
+
+    Raises:
+        MalformedReply: If the symbol is held both ways at once, which one signed quantity cannot say.
+    """
+    if held.symbol in positions:
+        raise MalformedReply(f"{held.symbol} is held both long and short (hedge mode): {ONE_WAY_REMEDY}")
+    positions[held.symbol] = held
+
+
+def quote_of(row: Row, at: datetime, last: str, bid: str, ask: str, mark: str = "") -> Quote:
+    """A quote from the named fields; a side that is empty or zero is not told."""
+    return Quote(
+        last=row.decimal(last),
+        at=at,
+        bid=row.optional_decimal(bid) or None,
+        ask=row.optional_decimal(ask) or None,
+        mark=(row.optional_decimal(mark) or None) if mark else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFields:
+    """Where an exchange's order says what; an empty name is not told.
+
+    Attributes:
+        sides: The exchange's words for buy and sell.
+        modes: Its words for the margin modes.
+    """
+
+    client_order_id: str
+    exchange_order_id: str
+    quantity: str
+    filled: str
+    average_price: str
+    created_at: str
+    sides: Mapping[str, Side]
+    side: str = "side"
+    symbol: str = "symbol"
+    reduce_only: str = ""
+    margin_mode: str = ""
+    leverage: str = ""
+    modes: Mapping[str, MarginMode] = field(default_factory=dict)
+
+    def report(self, row: Row, asked: Instrument, state: ExchangeOrderState, clock: ClockOffset) -> OrderReport:
+        """The order in our words.
+
+        Raises:
+            MalformedReply: If a field is missing, or the order is another symbol's.
+            InvalidInput: If it is filled beyond its size.
+        """
+        filled = base_quantity(row.decimal(self.filled), asked)
+        return OrderReport(
+            client_order_id=ClientOrderId(row.text(self.client_order_id)),
+            exchange_order_id=row.text(self.exchange_order_id),
+            symbol=symbol_of(row.text(self.symbol), asked),
+            side=row.choice(self.side, self.sides),
+            quantity=base_quantity(row.decimal(self.quantity), asked),
+            filled_quantity=filled,
+            average_price=row.decimal(self.average_price) if filled else None,
+            reduce_only=row.optional_flag(self.reduce_only) if self.reduce_only else None,
+            margin_mode=row.choice(self.margin_mode, self.modes) if row.fields.get(self.margin_mode) else None,
+            leverage=row.optional_decimal(self.leverage) if self.leverage else None,
+            state=state,
+            created_at=clock.to_ours(row.time(self.created_at)),
+        )

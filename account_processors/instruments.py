@@ -1,0 +1,117 @@
+"""The rules of every instrument of one exchange: cached for an hour, fetched once however many ask."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from account_processors.outcomes import CallFailed
+from account_processors.replies import MalformedReply
+from core.model.failures import InvalidInput
+from core.model.identity import Symbol
+from core.model.instrument import Instrument
+from core.model.reading import Known, Reading, Unknown
+from core.ports.clock import Clock
+
+FRESH_SECONDS = 3600.0
+RETRY_SECONDS = 30.0
+"""How long old rules serve on after a refresh failed, before the next try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an exchange lists.
+
+    Attributes:
+        instruments: USDT-margined linear perpetuals by unified symbol.
+        others: The exchange's names of everything else it lists; positions in those are not ours to read.
+    """
+
+    instruments: Mapping[Symbol, Instrument]
+    others: frozenset[str] = frozenset()
+    by_exchange_symbol: Mapping[str, Instrument] = field(init=False)
+
+    def __post_init__(self) -> None:
+        index = {instrument.exchange_symbol: instrument for instrument in self.instruments.values()}
+        object.__setattr__(self, "by_exchange_symbol", index)
+
+    def instrument_of(self, exchange_symbol: str) -> Instrument | None:
+        """The rules behind an exchange's name, None for something listed that is no USDT perpetual.
+
+        Raises:
+            MalformedReply: If the exchange never listed that name: its size cannot be read.
+        """
+        instrument = self.by_exchange_symbol.get(exchange_symbol)
+        if instrument is None and exchange_symbol not in self.others:
+            raise MalformedReply(f"{exchange_symbol}: not in the exchange's list of instruments")
+        return instrument
+
+    def after(self, older: "Listing | None") -> "Listing":
+        """This listing, with what has left it kept as not tradable, so that a position in it stays readable."""
+        if older is None:
+            return self
+        gone = {
+            symbol: replace(instrument, tradable=False)
+            for symbol, instrument in older.instruments.items()
+            if symbol not in self.instruments
+        }
+        return Listing({**self.instruments, **gone}, self.others | older.others)
+
+
+Fetch = Callable[[], Awaitable[Listing]]
+
+
+class InstrumentCache:
+    """One exchange's listing, shared by all its accounts."""
+
+    def __init__(self) -> None:
+        self.last: Known[Listing] | None = None
+        self._fresh_until = 0.0
+        self._fetching: asyncio.Task[Reading[Listing]] | None = None
+        self._fetcher: object = None
+
+    async def read(self, fetch: Fetch, clock: Clock, owner: object) -> Reading[Listing]:
+        """The listing, fetched on behalf of the owner when there is none younger than an hour.
+
+        A failed refresh leaves the older listing in force, with its own time; only a first failure is Unknown.
+        """
+        loop = asyncio.get_running_loop()
+        if self.last is not None and loop.time() < self._fresh_until:
+            return self.last
+        if self._fetching is None:
+            self._fetching = loop.create_task(self._fetch(fetch, clock))
+            self._fetching.add_done_callback(self._end_of_fetch)
+            self._fetcher = owner
+        fetching = self._fetching
+        await asyncio.wait([fetching])
+        return (
+            Unknown("instruments: the account that fetched them was closed")
+            if fetching.cancelled()
+            else fetching.result()
+        )
+
+    def drop(self) -> None:
+        """Fetch anew at the next read; until that succeeds the older listing serves on."""
+        self._fresh_until = 0.0
+
+    async def close(self, owner: object) -> None:
+        """End a fetch that the owner has under way; others who wait for it read Unknown."""
+        if self._fetching is not None and self._fetcher == owner:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
+
+    def _end_of_fetch(self, _: "asyncio.Task[Reading[Listing]]") -> None:
+        self._fetching = None
+
+    async def _fetch(self, fetch: Fetch, clock: Clock) -> Reading[Listing]:
+        at = clock.now()
+        loop = asyncio.get_running_loop()
+        try:
+            listing = await fetch()
+        except (CallFailed, MalformedReply, InvalidInput) as error:
+            if self.last is None:
+                return Unknown(f"instruments: {error}")
+            self._fresh_until = loop.time() + RETRY_SECONDS
+            return self.last
+        self.last = Known(listing.after(self.last.value if self.last else None), at)
+        self._fresh_until = loop.time() + FRESH_SECONDS
+        return self.last

@@ -1,0 +1,260 @@
+"""KuCoin Futures, classic account. Facts: margin mode per symbol and in each order, isolated leverage in the order."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from account_processors.dialect import (
+    RESET_MILLISECONDS,
+    RETRY_AFTER_SECONDS,
+    AccountValue,
+    Call,
+    Dialect,
+    OrderFields,
+    Profile,
+    add_position,
+    base_quantity,
+    quote_of,
+    unified,
+)
+from account_processors.instruments import Listing
+from account_processors.kucoin_codes import CODES
+from account_processors.limiter import Budget, Lane
+from account_processors.passport import (
+    Finding,
+    fee_tier,
+    margin_mode_finding,
+    position_mode_finding,
+    trading_right,
+    withdrawal_right,
+)
+from account_processors.replies import Envelope, MalformedReply, Row, moment, rows_of
+from core.model.identity import ClientOrderId, Symbol
+from core.model.instrument import Instrument
+from core.model.money import ZERO, plain
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
+from core.model.position import MarginMode, Position, Quote
+from core.ports.exchange import SymbolSettings
+
+COINS = {"XBT": "BTC"}
+MODES = {"ISOLATED": MarginMode.ISOLATED, "CROSS": MarginMode.CROSS}
+ORDER = OrderFields(
+    client_order_id="clientOid",
+    exchange_order_id="id",
+    quantity="size",
+    filled="filledSize",
+    average_price="avgDealPrice",
+    created_at="createdAt",
+    sides={"buy": Side.BUY, "sell": Side.SELL},
+    reduce_only="reduceOnly",
+    margin_mode="marginMode",
+    leverage="leverage",
+    modes=MODES,
+)
+USE_ONE_WAY = "kucoin position mode one-way"
+NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+
+def _public(path: str, weight: float) -> Call:
+    return Call("GET", ("futuresPublic",), path, ("public",), weight, is_signed=False)
+
+
+def _private(method: str, path: str, weight: float, lane: Lane = Lane.ORDINARY) -> Call:
+    return Call(method, ("futuresPrivate",), path, ("futures",), weight, lane)
+
+
+TIME, TICKER, TICKERS = _public("timestamp", 2), _public("ticker", 2), _public("allTickers", 5)
+CONTRACTS = _public("contracts/active", 3)
+OVERVIEW = _private("GET", "account-overview", 5)
+POSITIONS = _private("GET", "positions", 2)
+BY_CLIENT_ID = _private("GET", "orders/byClientOid", 5, Lane.RESERVED)
+ORDERS = _private("GET", "orders", 2, Lane.RESERVED)
+CREATE, REDUCE = _private("POST", "orders", 2), _private("POST", "orders", 2, Lane.RESERVED)
+MARGIN_MODE = _private("GET", "position/getMarginMode", 2)
+SET_MARGIN_MODE = _private("POST", "position/changeMarginMode", 2)
+CROSS_LEVERAGE = _private("GET", "getCrossUserLeverage", 2)
+SET_CROSS_LEVERAGE = _private("POST", "changeCrossUserLeverage", 2)
+POSITION_MODE = _private("GET", "position/getPositionMode", 2)
+SWITCH_POSITION_MODE = _private("POST", "position/switchPositionMode", 2)
+
+
+class Kucoin(Dialect):
+    """KuCoin Futures as it differs from the others."""
+
+    profile = Profile(
+        name="kucoin",
+        ccxt_id="kucoinfutures",
+        receive_window_seconds=5.0,
+        leverage_in_order=True,
+        margin_mode_in_order=False,
+        needs_passphrase=True,
+        codes=CODES,
+        budgets=(Budget("futures", 2000, 30.0), Budget("public", 2000, 30.0, shared=True)),
+        options={"uta": False, "hf": True},
+        reset_headers=(("retry-after", RETRY_AFTER_SECONDS), ("gw-ratelimit-reset", RESET_MILLISECONDS)),
+    )
+
+    @staticmethod
+    def envelope(body: object) -> Envelope:
+        """{"code": "200000", "data": ...}; 100001 is "no such order" and also a general parameter error."""
+        row = Row(body, "answer")
+        code, message = row.text("code"), row.optional_text("msg")
+        if code == "100001" and "notexist" in message.lower().replace(" ", "").replace("_", ""):
+            code = "100001 not found"
+        return Envelope(code, message, row.fields.get("data"), ok=code == "200000")
+
+    @staticmethod
+    def urls(base: str) -> Mapping[str, object]:
+        """The futures and the spot host at one address."""
+        sections = ("futuresPublic", "futuresPrivate", "public", "private", "webExchange", "broker", "earn")
+        return dict.fromkeys((*sections, "uta", "utaV2", "utaPrivate"), base)
+
+    async def ask_time(self) -> datetime:
+        """Milliseconds, bare."""
+        return Row({"time": (await self._client.read(TIME)).data}, "timestamp").time("time")
+
+    async def list_instruments(self) -> Listing:
+        """All active contracts; sizes are whole contracts of multiplier coins."""
+        rows = rows_of((await self._client.read(CONTRACTS)).data, "contracts")
+        perpetuals = [row for row in rows if _is_usdt_perpetual(row)]
+        others = frozenset(row.text("symbol") for row in rows if not _is_usdt_perpetual(row))
+        return Listing({rules.symbol: rules for rules in map(_instrument, perpetuals)}, others)
+
+    async def read_value(self) -> AccountValue:
+        """The futures account's USDT."""
+        row = Row((await self._client.read(OVERVIEW, {"currency": "USDT"})).data, "account-overview")
+        if row.text("currency") != "USDT":
+            raise MalformedReply("account-overview: another currency than asked for")
+        profit = row.decimal("unrealisedPNL")
+        return AccountValue(row.decimal("accountEquity") - profit, profit)
+
+    async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
+        """One unpaged list of signed contracts."""
+        positions: dict[Symbol, Position] = {}
+        for row in rows_of((await self._client.read(POSITIONS)).data, "positions"):
+            instrument = listing.instrument_of(row.text("symbol"))
+            amount = row.decimal("currentQty")
+            if instrument is None or amount == ZERO:
+                continue
+            held = Position(
+                instrument.symbol,
+                base_quantity(amount, instrument),
+                _mode_of(row),
+                row.optional_decimal("avgEntryPrice"),
+                row.optional_decimal("unrealisedPnl"),
+            )
+            add_position(positions, held)
+        return positions
+
+    async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
+        """One ticker, or all with bid and ask in one call; their times are nanoseconds."""
+        if len(instruments) == 1:
+            asked = {"symbol": instruments[0].exchange_symbol}
+            rows = [Row((await self._client.read(TICKER, asked)).data, "ticker")]
+        else:
+            rows = rows_of((await self._client.read(TICKERS)).data, "allTickers")
+        wanted = {instrument.exchange_symbol for instrument in instruments}
+        return {
+            row.text("symbol"): quote_of(row, self._time_of(row), "price", "bestBidPrice", "bestAskPrice")
+            for row in rows
+            if row.text("symbol") in wanted
+        }
+
+    async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
+        """A market order in contracts, which repeats the symbol's margin mode (else 330005)."""
+        order: dict[str, object] = {
+            "clientOid": intent.client_order_id,
+            "symbol": instrument.exchange_symbol,
+            "side": intent.side.value,
+            "type": "market",
+            "size": int(amount),
+            "reduceOnly": intent.reduce_only,
+            "marginMode": intent.margin_mode.upper(),
+        }
+        if intent.margin_mode is MarginMode.ISOLATED and not intent.reduce_only:
+            order["leverage"] = plain(intent.leverage)
+        answer = await self._client.write(REDUCE if intent.reduce_only else CREATE, order)
+        return Row(answer.data, "order").text("orderId")
+
+    async def find(self, instrument: Instrument, client_order_id: ClientOrderId) -> OrderReport | None:
+        """By client id; what is not active any more was filled or cancelled."""
+        row = Row((await self._client.read(BY_CLIENT_ID, {"clientOid": client_order_id})).data, "byClientOid")
+        state = ExchangeOrderState.OPEN
+        if not row.flag("isActive"):
+            is_filled = row.decimal("filledSize") == row.decimal("size")
+            state = ExchangeOrderState.FILLED if is_filled else ExchangeOrderState.CANCELLED
+        return ORDER.report(row, instrument, state, self._client.clock_offset)
+
+    async def recent_client_ids(self, instrument: Instrument) -> list[str]:
+        """The newest orders that are done."""
+        asked = {"symbol": instrument.exchange_symbol, "status": "done", "pageSize": 50}
+        rows = Row((await self._client.read(ORDERS, asked)).data, "orders").rows("items")
+        return [row.optional_text("clientOid") for row in rows]
+
+    async def read_settings(self, instrument: Instrument) -> SymbolSettings:
+        """The symbol's margin mode; leverage is a setting in cross margin only."""
+        asked = {"symbol": instrument.exchange_symbol}
+        row = Row((await self._client.read(MARGIN_MODE, asked)).data, "getMarginMode")
+        mode = row.choice("marginMode", MODES)
+        if mode is MarginMode.ISOLATED:
+            return SymbolSettings(mode, None)
+        cross = Row((await self._client.read(CROSS_LEVERAGE, asked)).data, "getCrossUserLeverage")
+        return SymbolSettings(mode, cross.decimal("leverage"))
+
+    async def set_leverage(self, instrument: Instrument, leverage: Decimal, margin_mode: MarginMode) -> None:
+        """Nothing to do in isolated margin, where the order carries it."""
+        if margin_mode is MarginMode.CROSS:
+            asked = {"symbol": instrument.exchange_symbol, "leverage": plain(leverage)}
+            await self._client.write(SET_CROSS_LEVERAGE, asked)
+
+    async def set_margin_mode(self, instrument: Instrument, margin_mode: MarginMode) -> None:
+        """Per symbol; refused while a position or order is open."""
+        asked = {"symbol": instrument.exchange_symbol, "marginMode": margin_mode.upper()}
+        await self._client.write(SET_MARGIN_MODE, asked)
+
+    async def inspect(self) -> list[Finding]:
+        """The position mode; KuCoin tells nothing about the key's rights on the futures host."""
+        mode, _ = await asyncio.gather(self._client.read(POSITION_MODE), self.read_value())
+        is_one_way = Row(mode.data, "getPositionMode").text("positionMode") == "0"
+        return [
+            trading_right(may_trade=None),
+            withdrawal_right(may_withdraw=None),
+            margin_mode_finding(MarginMode.ISOLATED, scope="each symbol, set before its first order", remedy_id=""),
+            position_mode_finding(is_one_way=is_one_way, remedy_id=USE_ONE_WAY),
+            fee_tier(""),
+        ]
+
+    async def apply(self, remedy: str) -> None:
+        """One-way mode for the account."""
+        await self._client.write(SWITCH_POSITION_MODE, {"positionMode": "0"})
+
+    def _time_of(self, row: Row) -> datetime:
+        return self._client.clock_offset.to_ours(moment(int(row.decimal("ts")) // NANOSECONDS_PER_MILLISECOND))
+
+
+def _mode_of(row: Row) -> MarginMode:
+    """The position's own mode; older answers only carry crossMode."""
+    if row.optional_text("marginMode"):
+        return row.choice("marginMode", MODES)
+    return MarginMode.CROSS if row.flag("crossMode") else MarginMode.ISOLATED
+
+
+def _is_usdt_perpetual(row: Row) -> bool:
+    is_perpetual = row.fields.get("expireDate") in (None, "")
+    return is_perpetual and row.text("settleCurrency") == "USDT" and not row.flag("isInverse")
+
+
+def _instrument(row: Row) -> Instrument:
+    size, coin = row.decimal("multiplier"), row.text("baseCurrency")
+    return Instrument(
+        symbol=unified(COINS.get(coin, coin)),
+        exchange_symbol=row.text("symbol"),
+        lot_step=row.decimal("lotSize") * size,
+        min_quantity=row.decimal("lotSize") * size,
+        max_market_quantity=(row.optional_decimal("marketMaxOrderQty") or row.decimal("maxOrderQty")) * size,
+        min_notional=ZERO,
+        max_leverage=row.decimal("maxLeverage"),
+        contract_size=size,
+        tradable=row.text("status") == "Open",
+    )

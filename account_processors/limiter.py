@@ -1,0 +1,116 @@
+"""Budgets of calls on loop time: at most so many in any window, and a reserve that only reductions may use."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Lane(IntEnum):
+    """How urgent a call is."""
+
+    ORDINARY = 0
+    RESERVED = 1
+    """Reductions, and look-ups of orders whose fate is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A published limit.
+
+    Attributes:
+        name: What it is called in messages.
+        weight: Most that may be spent in any window.
+        window_seconds: The window.
+        shared: True when it counts per address and so for all accounts of the exchange, False when per key.
+        reserve: Share of the weight that ordinary calls leave to the reserved lane.
+    """
+
+    name: str
+    weight: float
+    window_seconds: float
+    shared: bool = False
+    reserve: float = 0.2
+
+
+class Window:
+    """One budget and what was spent of it; also how long the exchange told us to wait."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._spent: deque[tuple[float, float]] = deque()
+        self._total = 0.0
+        self._blocked_until = 0.0
+
+    def seconds_until_free(self, now: float, weight: float, lane: Lane) -> float:
+        """How long until a call of this weight fits, 0 when it fits now."""
+        self._forget(now)
+        limit = self.budget.weight * (1.0 if lane is Lane.RESERVED else 1.0 - self.budget.reserve)
+        wait = 0.0 if lane is Lane.RESERVED else max(0.0, self._blocked_until - now)
+        excess = self._total + weight - max(limit, weight)
+        for at, spent in self._spent:
+            if excess <= 1e-9:
+                break
+            excess -= spent
+            wait = max(wait, at + self.budget.window_seconds - now)
+        return wait
+
+    def spend(self, now: float, weight: float) -> None:
+        """Count a call."""
+        self._spent.append((now, weight))
+        self._total += weight
+
+    def block(self, until: float) -> None:
+        """Let ordinary calls wait until a loop time."""
+        self._blocked_until = max(self._blocked_until, until)
+
+    def _forget(self, now: float) -> None:
+        while self._spent and self._spent[0][0] + self.budget.window_seconds <= now:
+            self._total -= self._spent.popleft()[1]
+
+
+class BudgetExhausted(Exception):
+    """The budget would make the caller wait longer than it may.
+
+    Attributes:
+        wait_seconds: How long it would have been.
+    """
+
+    def __init__(self, budget: str, wait_seconds: float) -> None:
+        super().__init__(f"our own budget for {budget} is used up for another {wait_seconds:.1f} s")
+        self.wait_seconds = wait_seconds
+
+
+class Limiter:
+    """The windows of one key; shared ones are handed in, so that accounts behind one address share them."""
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self._windows = {window.budget.name: window for window in windows}
+
+    async def admit(self, names: Sequence[str], weight: float, lane: Lane, longest_wait_seconds: float) -> None:
+        """Wait until every named budget has room, then spend.
+
+        Raises:
+            BudgetExhausted: If that takes longer than allowed; nothing is then spent.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + longest_wait_seconds
+        windows = [self._windows[name] for name in names]
+        while True:
+            now = loop.time()
+            slowest = max(windows, key=lambda window: window.seconds_until_free(now, weight, lane))
+            wait = slowest.seconds_until_free(now, weight, lane)
+            if wait <= 0.0:
+                for window in windows:
+                    window.spend(now, weight)
+                return
+            if now + wait > deadline:
+                raise BudgetExhausted(slowest.budget.name, wait)
+            await asyncio.sleep(wait)
+
+    def block(self, names: Sequence[str], seconds: float) -> None:
+        """Obey the exchange: no ordinary call on these budgets for so long."""
+        until = asyncio.get_running_loop().time() + seconds
+        for name in names:
+            self._windows[name].block(until)

@@ -1,0 +1,254 @@
+"""MEXC contracts. Facts: margin mode and leverage are fields of the order, hedge mode is the default, four sides."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from account_processors.dialect import (
+    AccountValue,
+    Call,
+    Dialect,
+    OrderFields,
+    Profile,
+    add_position,
+    base_quantity,
+    quote_of,
+    unified,
+)
+from account_processors.instruments import Listing
+from account_processors.limiter import Budget, Lane
+from account_processors.mexc_codes import CODES
+from account_processors.passport import (
+    Finding,
+    fee_tier,
+    margin_mode_finding,
+    position_mode_finding,
+    trading_right,
+    withdrawal_right,
+)
+from account_processors.replies import Envelope, MalformedReply, Row, rows_of
+from core.model.identity import ClientOrderId, Symbol
+from core.model.instrument import Instrument
+from core.model.money import ZERO
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
+from core.model.position import MarginMode, Position, Quote
+from core.ports.exchange import SymbolSettings
+
+OPEN_LONG, CLOSE_SHORT, OPEN_SHORT, CLOSE_LONG = 1, 2, 3, 4
+SIDE_NUMBERS = {
+    (Side.BUY, False): OPEN_LONG,
+    (Side.BUY, True): CLOSE_SHORT,
+    (Side.SELL, False): OPEN_SHORT,
+    (Side.SELL, True): CLOSE_LONG,
+}
+OPEN_TYPES = {"1": MarginMode.ISOLATED, "2": MarginMode.CROSS}
+MODE_NUMBERS = {MarginMode.ISOLATED: 1, MarginMode.CROSS: 2}
+DIRECTIONS = {"1": 1, "2": -1}
+MARKET = 6
+"""What ccxt sends for a market order: "convert market price to current price"; 5 is "market" in older papers."""
+HEDGE, ONE_WAY = 1, 2
+STATES = {
+    "1": ExchangeOrderState.OPEN,
+    "2": ExchangeOrderState.OPEN,
+    "3": ExchangeOrderState.FILLED,
+    "4": ExchangeOrderState.CANCELLED,
+    "5": ExchangeOrderState.REJECTED,
+}
+ORDER = OrderFields(
+    client_order_id="externalOid",
+    exchange_order_id="orderId",
+    quantity="vol",
+    filled="dealVol",
+    average_price="dealAvgPrice",
+    created_at="createTime",
+    sides={str(number): side for (side, _), number in SIDE_NUMBERS.items()},
+    margin_mode="openType",
+    leverage="leverage",
+    modes=OPEN_TYPES,
+)
+USE_ONE_WAY = "mexc position mode one-way"
+
+
+def _public(path: str, budget: str = "public") -> Call:
+    return Call("GET", ("contract", "public"), path, (budget,), is_signed=False)
+
+
+def _private(method: str, path: str, budget: str, lane: Lane = Lane.ORDINARY) -> Call:
+    return Call(method, ("contract", "private"), path, (budget,), lane=lane)
+
+
+PING, TICKER, DETAIL = _public("ping"), _public("ticker"), _public("detail", "detail")
+ASSETS = _private("GET", "account/assets", "account")
+POSITIONS = _private("GET", "position/open_positions", "positions")
+BY_CLIENT_ID = _private("GET", "order/external/{symbol}/{external_oid}", "orders", Lane.RESERVED)
+HISTORY = _private("GET", "order/list/history_orders", "orders", Lane.RESERVED)
+CREATE = _private("POST", "order/create", "trade")
+REDUCE = _private("POST", "order/create", "trade", Lane.RESERVED)
+POSITION_MODE = _private("GET", "position/position_mode", "account")
+CHANGE_POSITION_MODE = _private("POST", "position/change_position_mode", "account")
+
+
+class Mexc(Dialect):
+    """MEXC as it differs from the others."""
+
+    profile = Profile(
+        name="mexc",
+        ccxt_id="mexc",
+        receive_window_seconds=10.0,
+        leverage_in_order=True,
+        margin_mode_in_order=True,
+        needs_passphrase=False,
+        codes=CODES,
+        budgets=(
+            *(Budget(name, 20, 2.0) for name in ("account", "positions", "orders", "trade")),
+            Budget("public", 20, 2.0, shared=True),
+            Budget("detail", 1, 5.0, shared=True, reserve=0.0),
+        ),
+        options={"defaultType": "swap"},
+    )
+
+    @staticmethod
+    def envelope(body: object) -> Envelope:
+        """{"success": true, "code": 0, "data": ...}."""
+        row = Row(body, "answer")
+        code = row.text("code")
+        return Envelope(
+            code, row.optional_text("message"), row.fields.get("data"), ok=code == "0" and row.flag("success")
+        )
+
+    @staticmethod
+    def urls(base: str) -> Mapping[str, object]:
+        """Spot and contract at one address, under the paths of ccxt's own table."""
+        contract = {"public": f"{base}/api/v1/contract", "private": f"{base}/api/v1/private"}
+        everywhere = {"public": base, "private": base}
+        return {"spot": everywhere, "spot2": everywhere, "contract": contract, "broker": {"private": base}}
+
+    async def ask_time(self) -> datetime:
+        """Milliseconds, bare."""
+        return Row({"time": (await self._client.read(PING)).data}, "ping").time("time")
+
+    async def list_instruments(self) -> Listing:
+        """All contracts; sizes are contracts of contractSize coins."""
+        rows = rows_of((await self._client.read(DETAIL)).data, "detail")
+        perpetuals = [row for row in rows if _is_usdt_perpetual(row)]
+        others = frozenset(row.text("symbol") for row in rows if not _is_usdt_perpetual(row))
+        return Listing({rules.symbol: rules for rules in map(_instrument, perpetuals)}, others)
+
+    async def read_value(self) -> AccountValue:
+        """USDT equity without bonus; ccxt's total would leave out positions."""
+        for row in rows_of((await self._client.read(ASSETS)).data, "assets"):
+            if row.text("currency") == "USDT":
+                profit, bonus = row.decimal("unrealized"), row.optional_decimal("bonus") or ZERO
+                return AccountValue(row.decimal("equity") - profit - bonus, profit)
+        return AccountValue(ZERO, ZERO)
+
+    async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
+        """One unpaged list; direction and margin mode are numbers."""
+        positions: dict[Symbol, Position] = {}
+        for row in rows_of((await self._client.read(POSITIONS)).data, "open_positions"):
+            instrument = listing.instrument_of(row.text("symbol"))
+            amount = row.decimal("holdVol") * row.choice("positionType", DIRECTIONS)
+            if instrument is None or amount == ZERO:
+                continue
+            held = Position(
+                instrument.symbol,
+                base_quantity(amount, instrument),
+                row.choice("openType", OPEN_TYPES),
+                row.optional_decimal("openAvgPrice"),
+                row.optional_decimal("unRealizedPnl"),
+            )
+            add_position(positions, held)
+        return positions
+
+    async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
+        """One ticker, or all in one call."""
+        if len(instruments) == 1:
+            asked = {"symbol": instruments[0].exchange_symbol}
+            rows = [Row((await self._client.read(TICKER, asked)).data, "ticker")]
+        else:
+            rows = rows_of((await self._client.read(TICKER)).data, "ticker")
+        wanted = {instrument.exchange_symbol for instrument in instruments}
+        to_ours = self._client.clock_offset.to_ours
+        return {
+            row.text("symbol"): quote_of(row, to_ours(row.time("timestamp")), "lastPrice", "bid1", "ask1", "fairPrice")
+            for row in rows
+            if row.text("symbol") in wanted
+        }
+
+    async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
+        """A market order in contracts; closing has sides of its own, which work in both position modes."""
+        order: dict[str, object] = {
+            "symbol": instrument.exchange_symbol,
+            "vol": int(amount) if amount == amount.to_integral_value() else float(amount),
+            "type": MARKET,
+            "openType": MODE_NUMBERS[intent.margin_mode],
+            "side": SIDE_NUMBERS[intent.side, intent.reduce_only],
+            "externalOid": intent.client_order_id,
+        }
+        if intent.margin_mode is MarginMode.ISOLATED:
+            order["leverage"] = int(intent.leverage)
+        data = (await self._client.write(REDUCE if intent.reduce_only else CREATE, order)).data
+        return (
+            Row(data, "order").text("orderId") if isinstance(data, Mapping) else Row({"id": data}, "order").text("id")
+        )
+
+    async def find(self, instrument: Instrument, client_order_id: ClientOrderId) -> OrderReport | None:
+        """A call that ccxt has no method for."""
+        asked = {"symbol": instrument.exchange_symbol, "external_oid": client_order_id}
+        row = Row((await self._client.read(BY_CLIENT_ID, asked)).data, "external")
+        state = row.choice("state", STATES)
+        if state is ExchangeOrderState.FILLED and row.decimal("dealVol") != row.decimal("vol"):
+            state = ExchangeOrderState.CANCELLED
+        return ORDER.report(row, instrument, state, self._client.clock_offset)
+
+    async def recent_client_ids(self, instrument: Instrument) -> list[str]:
+        """From the history, newest first."""
+        asked = {"symbol": instrument.exchange_symbol, "page_num": 1, "page_size": 50}
+        rows = rows_of((await self._client.read(HISTORY, asked)).data, "history_orders")
+        return [row.optional_text("externalOid") for row in rows]
+
+    async def read_settings(self, instrument: Instrument) -> SymbolSettings:
+        """Nothing is a setting here, so nothing is asked."""
+        return SymbolSettings(None, None)
+
+    async def set_leverage(self, instrument: Instrument, leverage: Decimal, margin_mode: MarginMode) -> None:
+        """Nothing to do: the order carries it."""
+
+    async def set_margin_mode(self, instrument: Instrument, margin_mode: MarginMode) -> None:
+        """Nothing to do: the order carries it."""
+
+    async def inspect(self) -> list[Finding]:
+        """The position mode; MEXC tells nothing about the key's rights on the contract host."""
+        mode = Row({"mode": (await self._client.read(POSITION_MODE)).data}, "position_mode").text("mode")
+        if mode not in (str(HEDGE), str(ONE_WAY)):
+            raise MalformedReply(f"position_mode: {mode}")
+        return [
+            trading_right(may_trade=None),
+            withdrawal_right(may_withdraw=None),
+            margin_mode_finding(MarginMode.ISOLATED, scope="every order, which carries it", remedy_id=""),
+            position_mode_finding(is_one_way=mode == str(ONE_WAY), remedy_id=USE_ONE_WAY, hedge_works=True),
+            fee_tier(""),
+        ]
+
+    async def apply(self, remedy: str) -> None:
+        """One-way mode for the account."""
+        await self._client.write(CHANGE_POSITION_MODE, {"positionMode": ONE_WAY})
+
+
+def _is_usdt_perpetual(row: Row) -> bool:
+    return row.text("settleCoin") == "USDT" and row.text("quoteCoin") == "USDT"
+
+
+def _instrument(row: Row) -> Instrument:
+    size = row.decimal("contractSize")
+    return Instrument(
+        symbol=unified(row.text("baseCoin")),
+        exchange_symbol=row.text("symbol"),
+        lot_step=row.decimal("volUnit") * size,
+        min_quantity=row.decimal("minVol") * size,
+        max_market_quantity=row.decimal("maxVol") * size,
+        min_notional=ZERO,
+        max_leverage=row.decimal("maxLeverage"),
+        contract_size=size,
+        tradable=row.text("state") == "0" and row.optional_flag("apiAllowed") is not False,
+    )

@@ -1,0 +1,182 @@
+"""The account passport: what a key may do and how an account is set up, each finding with its remedy."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from account_processors.clock_offset import ALARM_SECONDS
+from account_processors.outcomes import CallFailed
+from account_processors.replies import MalformedReply
+from core.model.identity import AccountId, Symbol
+from core.model.instrument import Instrument
+from core.model.money import plain
+from core.model.position import MarginMode
+from core.model.reading import Known, Unknown
+
+if TYPE_CHECKING:
+    from account_processors.ccxt_base import CcxtExchange
+
+
+class Severity(StrEnum):
+    """How much a finding matters. PROBLEM: the engine cannot trade so."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        severity: How much it matters.
+        topic: What was looked at.
+        what: What was found.
+        remedy: What the operator can do, empty when all is well.
+        remedy_id: The change that `./engine doctor --apply` makes, empty when it is the operator's alone.
+    """
+
+    severity: Severity
+    topic: str
+    what: str
+    remedy: str = ""
+    remedy_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """Everything found about one account."""
+
+    account: AccountId
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether nothing keeps the engine from trading it."""
+        return all(finding.severity is not Severity.PROBLEM for finding in self.findings)
+
+
+async def inspect_account(
+    exchange: "CcxtExchange", inspect: Callable[[], Awaitable[list[Finding]]], symbols: Sequence[Symbol]
+) -> Passport:
+    """Look at everything; what cannot be looked at is a finding too."""
+    findings: list[Finding] = []
+    try:
+        findings += await inspect()
+    except (CallFailed, MalformedReply) as error:
+        remedy = "check the key, its rights and its list of addresses at the exchange"
+        findings.append(Finding(Severity.PROBLEM, "key", str(error), remedy))
+    findings.append(_clock(exchange))
+    findings += await _money_and_symbols(exchange, symbols)
+    return Passport(exchange.account, tuple(findings))
+
+
+def trading_right(*, may_trade: bool | None) -> Finding:
+    """Whether the key may trade perpetuals; None when the exchange does not tell."""
+    if may_trade is None:
+        return Finding(Severity.WARNING, "trading", "the exchange does not tell whether the key may trade perpetuals")
+    if may_trade:
+        return Finding(Severity.GOOD, "trading", "the key may trade perpetuals")
+    return Finding(
+        Severity.PROBLEM, "trading", "the key may not trade perpetuals", "give it the right to trade contracts"
+    )
+
+
+def withdrawal_right(*, may_withdraw: bool | None) -> Finding:
+    """Whether the key may move money out; None when the exchange does not tell."""
+    remedy = "make a key without the right to withdraw or transfer; the engine never needs it"
+    if may_withdraw is None:
+        return Finding(
+            Severity.WARNING, "withdrawal", "the exchange does not tell whether the key may withdraw", remedy
+        )
+    if may_withdraw:
+        return Finding(Severity.WARNING, "withdrawal", "the key may withdraw", remedy)
+    return Finding(Severity.GOOD, "withdrawal", "the key may not withdraw")
+
+
+def account_kind(*, is_right: bool, kind: str, remedy: str) -> Finding:
+    """Whether the account is of the kind that is spoken to."""
+    if is_right:
+        return Finding(Severity.GOOD, "account", kind)
+    return Finding(Severity.PROBLEM, "account", f"not a {kind}", remedy)
+
+
+def margin_mode_finding(mode: MarginMode, scope: str, remedy_id: str) -> Finding:
+    """Isolated margin is wanted."""
+    if mode is MarginMode.ISOLATED:
+        return Finding(Severity.GOOD, "margin mode", f"isolated for {scope}")
+    remedy = "set isolated margin at the exchange while the account is flat, or run ./engine doctor --apply"
+    return Finding(Severity.PROBLEM, "margin mode", f"{mode} for {scope}; isolated is wanted", remedy, remedy_id)
+
+
+def position_mode_finding(*, is_one_way: bool, remedy_id: str, hedge_works: bool = False) -> Finding:
+    """One-way mode is wanted; where the protocol allows it, hedge mode is handled as well."""
+    if is_one_way:
+        return Finding(Severity.GOOD, "position mode", "one-way")
+    remedy = "switch to one-way mode at the exchange while the account is flat, or run ./engine doctor --apply"
+    severity = Severity.WARNING if hedge_works else Severity.PROBLEM
+    what = "hedge mode; handled as long as no symbol is held both ways" if hedge_works else "hedge mode"
+    return Finding(severity, "position mode", what, remedy, remedy_id)
+
+
+def fee_tier(tier: str) -> Finding:
+    """The fee tier, for people."""
+    return Finding(Severity.GOOD, "fee tier", tier or "not told by the exchange")
+
+
+def _clock(exchange: "CcxtExchange") -> Finding:
+    offset = exchange.clock_offset
+    if not offset.is_measured:
+        return Finding(
+            Severity.WARNING, "clock", "the exchange's clock could not be read", "see whether it is reachable"
+        )
+    seconds = offset.offset.total_seconds()
+    if abs(seconds) > ALARM_SECONDS:
+        remedy = "synchronize this machine's clock (chrony or systemd-timesyncd)"
+        return Finding(Severity.WARNING, "clock", f"differs from the exchange's by {seconds:+.3f} s", remedy)
+    return Finding(Severity.GOOD, "clock", f"differs from the exchange's by {seconds:+.3f} s")
+
+
+async def _money_and_symbols(exchange: "CcxtExchange", symbols: Sequence[Symbol]) -> list[Finding]:
+    snapshot = await exchange.read_snapshot()
+    instruments = await exchange.read_instruments()
+    findings = []
+    for topic, reading in (("value", snapshot.equity), ("positions", snapshot.positions)):
+        if isinstance(reading, Unknown):
+            findings.append(Finding(Severity.PROBLEM, topic, f"unknown: {reading.reason}", "see the reason"))
+    if isinstance(snapshot.equity, Known):
+        empty = snapshot.equity.value <= 0
+        remedy = "move USDT into the futures account" if empty else ""
+        severity = Severity.WARNING if empty else Severity.GOOD
+        findings.append(Finding(severity, "value", f"{plain(snapshot.equity.value)} USDT", remedy))
+    if isinstance(snapshot.positions, Known):
+        findings.append(Finding(Severity.GOOD, "positions", f"{len(snapshot.positions.value)} open"))
+    if isinstance(instruments, Unknown):
+        return [*findings, Finding(Severity.PROBLEM, "symbols", f"unknown: {instruments.reason}", "see the reason")]
+    quotes = await exchange.read_quotes(symbols) if symbols else {}
+    for symbol in symbols:
+        rules = instruments.value.get(symbol)
+        if rules is None:
+            findings.append(_not_listed(symbol, instruments.value))
+            continue
+        quote = quotes[symbol]
+        smallest = plain(rules.min_quantity)
+        worth = (
+            f", about {plain(round(quote.value.last * rules.min_quantity, 2))} USDT" if isinstance(quote, Known) else ""
+        )
+        what = f"{rules.exchange_symbol}; smallest order {smallest}{worth}; leverage up to {plain(rules.max_leverage)}"
+        if rules.tradable:
+            findings.append(Finding(Severity.GOOD, symbol, what))
+        else:
+            findings.append(Finding(Severity.WARNING, symbol, f"{what}; not traded now", "wait, or drop it"))
+    return findings
+
+
+def _not_listed(symbol: Symbol, listed: Mapping[Symbol, Instrument]) -> Finding:
+    similar = sorted(name for name in listed if name.lstrip("0123456789") == symbol.lstrip("0123456789"))
+    hint = f"it lists {', '.join(similar)}; each such unit holds many coins, so map it on purpose" if similar else ""
+    return Finding(
+        Severity.WARNING, symbol, "not listed on this exchange", hint or "nothing to do: it is left out here"
+    )

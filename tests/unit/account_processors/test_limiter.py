@@ -1,0 +1,84 @@
+"""Budgets on loop time: never more than published, a reserve for reductions, obedience after a limit was hit."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from account_processors.limiter import Budget, BudgetExhausted, Lane, Limiter, Window
+from simulation.virtual_time import run_virtually
+
+TRADE = Budget("trade", 10, 1.0)
+
+
+def limiter_of(*budgets: Budget) -> Limiter:
+    return Limiter([Window(budget) for budget in budgets])
+
+
+async def times_of(limiter: Limiter, calls: int, lane: Lane, wait: float = 100.0) -> list[float]:
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+
+    async def call() -> None:
+        await limiter.admit(["trade"], 1, lane, wait)
+        times.append(loop.time())
+
+    await asyncio.gather(*(call() for _ in range(calls)))
+    return times
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.sampled_from(Lane))
+def test_no_window_ever_holds_more_than_its_weight(calls: int, lane: Lane) -> None:
+    times = sorted(run_virtually(times_of(limiter_of(TRADE), calls, lane)))
+    limit = 10 if lane is Lane.RESERVED else 8
+    for index, at in enumerate(times):
+        within = [other for other in times[index:] if other < at + TRADE.window_seconds - 1e-9]
+        assert len(within) <= limit
+
+
+def test_a_reduction_goes_at_once_where_ordinary_calls_have_used_their_share() -> None:
+    async def scene() -> float:
+        limiter = limiter_of(TRADE)
+        await times_of(limiter, 8, Lane.ORDINARY)
+        before = asyncio.get_running_loop().time()
+        await limiter.admit(["trade"], 1, Lane.RESERVED, 0.0)
+        with pytest.raises(BudgetExhausted):
+            await limiter.admit(["trade"], 1, Lane.ORDINARY, 0.5)
+        return asyncio.get_running_loop().time() - before
+
+    assert run_virtually(scene()) < 0.01
+
+
+def test_after_a_block_only_reductions_go() -> None:
+    async def scene() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        limiter = limiter_of(TRADE)
+        limiter.block(["trade"], 30.0)
+        await limiter.admit(["trade"], 1, Lane.RESERVED, 0.0)
+        reduced_at = loop.time()
+        await limiter.admit(["trade"], 1, Lane.ORDINARY, 60.0)
+        return reduced_at, loop.time()
+
+    reduced_at, went_at = run_virtually(scene())
+    assert reduced_at < 0.01
+    assert went_at >= 30.0
+
+
+def test_a_call_that_would_wait_too_long_spends_nothing() -> None:
+    async def scene() -> None:
+        limiter = limiter_of(TRADE, Budget("address", 1, 60.0, shared=True, reserve=0.0))
+        await limiter.admit(["address"], 1, Lane.ORDINARY, 0.0)
+        with pytest.raises(BudgetExhausted, match="address"):
+            await limiter.admit(["trade", "address"], 1, Lane.ORDINARY, 1.0)
+        assert len(await times_of(limiter, 8, Lane.ORDINARY, wait=0.0)) == 8
+
+    run_virtually(scene())
+
+
+def test_a_call_heavier_than_the_whole_budget_goes_alone() -> None:
+    async def scene() -> None:
+        await limiter_of(Budget("detail", 1, 5.0, reserve=0.0)).admit(["detail"], 3, Lane.ORDINARY, 0.0)
+
+    run_virtually(scene())
