@@ -10,13 +10,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 
 from core.model.money import ZERO
 from core.model.position import MarginMode
-from paper import settings
+from paper import placing, settings
 from paper.account import (
     Account,
     Fill,
@@ -28,44 +26,18 @@ from paper.account import (
     PaperPosition,
     Permissions,
 )
+from paper.effects import Effects, MarketState
 from paper.events import advance
-from paper.execution import check_margin, execute, finish, position_key
 from paper.ledger import Ledger
-from paper.margin import Balance, maintenance, measure, price_at_margin
+from paper.margin import Balance, liquidation_price, measure
 from paper.markets import PaperMarket, markets_of
-from paper.order_rules import check_form, check_leg, choose_mode, fit_reduction, is_reducing
 from paper.refusals import Reason, Refused
-from paper.rules import RULES, DuplicateId
+from paper.rules import RULES
 from paper.world import Level, PaperQuote, World
 
+__all__ = ["Effects", "MarketState", "PaperExchange"]
+
 FIRST_ORDER_NUMBER = 10_000_000
-
-
-class MarketState(StrEnum):
-    """Whether a market trades."""
-
-    LIVE = "live"
-    HALTED = "halted"
-    DELISTED = "delisted"
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What a fault or a setting does to the next orders.
-
-    Attributes:
-        accept_delay_ms: Answer now, reach the book later.
-        reject_later: Answer now, be rejected when due, for this reason.
-        fill_share: Fill at most this share.
-        position_lag_ms: Position reads show how things stood this long ago.
-        clock_skew_ms: How far the exchange's own clock is ahead of the world's.
-    """
-
-    accept_delay_ms: int = 0
-    reject_later: str = ""
-    fill_share: Decimal | None = None
-    position_lag_ms: int = 0
-    clock_skew_ms: int = 0
 
 
 class PaperExchange:
@@ -222,15 +194,7 @@ class PaperExchange:
     def liquidation_price(self, account: Account, position: PaperPosition) -> Decimal:
         """The mark at which the position is liquidated, zero where none does it."""
         market = self.markets[position.key.symbol]
-        mark = self.quote(position.key.symbol).mark
-        behind = position.margin
-        if position.key.margin_mode is MarginMode.CROSS:
-            balance = self.balance(account)
-            own = position.quantity * market.contract_size * (mark - position.entry_price)
-            others = balance.cross_maintenance - maintenance(market, position, mark)
-            behind = balance.cross_equity - own - others
-        rate = market.bracket(market.notional(position.quantity, mark)).maintenance_rate
-        return price_at_margin(market, position, behind, rate)
+        return liquidation_price(market, position, self._mark(position.key.symbol), self.balance(account))
 
     def find_order(self, account: Account, *, order_id: str = "", client_order_id: str = "") -> PaperOrder:
         """One order, by either id; the order id wins where both are given.
@@ -279,32 +243,7 @@ class PaperExchange:
         Raises:
             Refused: If the exchange does not take it; nothing was changed.
         """
-        try:
-            existing = self._existing(account, request)
-            if existing is not None:
-                return existing
-            accepted = self._accept(account, request)
-        except Refused as refused:
-            self.record("refusal", account, reason=refused.reason, **_order_facts(request))
-            raise
-        number = self.next_number()
-        order = PaperOrder(
-            order_id=self.make_order_id(number),
-            number=number,
-            request=accepted,
-            status=OrderStatus.ACCEPTED,
-            created_ms=self.now_ms(),
-            updated_ms=self.now_ms(),
-            due_ms=self.now_ms() + self.effects.accept_delay_ms,
-            fill_share=self.effects.fill_share,
-            reject_reason=self.effects.reject_later,
-        )
-        account.put_order(order)
-        self.record("order", account, order_id=order.order_id, **_order_facts(accepted))
-        if not self.effects.accept_delay_ms and not self.effects.reject_later:
-            execute(self, account, order, is_maker=False)
-        self.on_change(account)
-        return order
+        return placing.place_order(self, account, request)
 
     def cancel_order(self, account: Account, *, order_id: str = "", client_order_id: str = "") -> PaperOrder:
         """Cancel one order that is still open.
@@ -313,11 +252,7 @@ class PaperExchange:
             Refused: If there is none, or it is done.
         """
         order = self.find_order(account, order_id=order_id, client_order_id=client_order_id)
-        if order.status.is_done:
-            raise Refused(Reason.ORDER_ALREADY_DONE, f"the order is {order.status}")
-        finish(self, account, order, OrderStatus.CANCELLED, "by_client")
-        self.on_change(account)
-        return order
+        return placing.cancel_order(self, account, order)
 
     # ------------------------------------------------------------------ settings
 
@@ -376,40 +311,3 @@ class PaperExchange:
 
     def _mark(self, symbol: str) -> Decimal:
         return self.quote(symbol).mark
-
-    def _existing(self, account: Account, request: OrderRequest) -> PaperOrder | None:
-        if request.client_order_id not in account.by_client_id:
-            return None
-        if self.rules.duplicate_id is DuplicateId.RETURN_EXISTING:
-            return self.find_order(account, client_order_id=request.client_order_id)
-        raise Refused(Reason.DUPLICATE_CLIENT_ORDER_ID, "the client order id was used before")
-
-    def _accept(self, account: Account, request: OrderRequest) -> OrderRequest:
-        """The request with everything filled in that the exchange fills in, after all its checks."""
-        market = self.market(request.symbol)
-        if self.state(request.symbol) is not MarketState.LIVE:
-            raise Refused(Reason.SYMBOL_HALTED, f"{request.symbol} does not trade now")
-        check_form(request, market, self.rules, request.price or self.quote(request.symbol).last)
-        check_leg(request, hedged=self.is_hedged(account, request.symbol))
-        mode = choose_mode(request, account, self.rules)
-        leverage = settings.order_leverage(self, account, request, mode)
-        filled_in = replace(request, margin_mode=mode, leverage=leverage)
-        if is_reducing(filled_in):
-            return fit_reduction(filled_in, account, position_key(filled_in), self.rules)
-        check_margin(self, account, filled_in, filled_in.quantity)
-        return filled_in
-
-
-def _order_facts(request: OrderRequest) -> dict[str, object]:
-    return {
-        "symbol": request.symbol,
-        "side": request.side,
-        "quantity": request.quantity,
-        "order_type": request.order_type,
-        "price": request.price,
-        "reduce_only": request.reduce_only,
-        "leg": request.leg,
-        "margin_mode": request.margin_mode,
-        "leverage": request.leverage,
-        "client_order_id": request.client_order_id,
-    }

@@ -140,3 +140,14 @@ def opening_quantity(held: Iterable[PaperPosition], change: Decimal) -> Decimal:
     """How much of a signed change would open rather than close, unsigned, seen against opposite positions."""
     closable = sum((abs(position.quantity) for position in held if position.quantity * change < 0), ZERO)
     return max(abs(change) - closable, ZERO)
+
+
+def liquidation_price(market: PaperMarket, position: PaperPosition, mark: Decimal, balance: Balance) -> Decimal:
+    """The mark at which the position is liquidated while all others stand still, zero where none does it."""
+    behind = position.margin
+    if position.key.margin_mode is MarginMode.CROSS:
+        own = position.quantity * market.contract_size * (mark - position.entry_price)
+        others = balance.cross_maintenance - maintenance(market, position, mark)
+        behind = balance.cross_equity - own - others
+    rate = market.bracket(market.notional(position.quantity, mark)).maintenance_rate
+    return price_at_margin(market, position, behind, rate)

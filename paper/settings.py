@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from core.model.money import ZERO
 from core.model.position import MarginMode
 from paper.account import Account, Leg, OrderRequest, OrderStatus
+from paper.effects import MarketState
 from paper.execution import finish, force_fill
 from paper.margin import money
 from paper.order_rules import check_leverage, is_reducing
@@ -16,7 +17,7 @@ from paper.refusals import Reason, Refused
 from paper.rules import ExchangeRules, MarginModeScope
 
 if TYPE_CHECKING:
-    from paper.exchange import MarketState, PaperExchange
+    from paper.exchange import PaperExchange
 
 
 def leverage_key(rules: ExchangeRules, symbol: str, mode: MarginMode, leg: Leg) -> tuple[str, str, str]:
@@ -124,7 +125,7 @@ def set_state(exchange: PaperExchange, symbol: str, state: MarketState) -> None:
     exchange.market(symbol)
     exchange.states[symbol] = state
     exchange.record("market_state", None, symbol=symbol, state=state)
-    if state.value != "delisted":
+    if state is not MarketState.DELISTED:
         return
     mark = exchange.quote(symbol).mark
     for account in exchange.accounts.values():

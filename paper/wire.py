@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from typing import Protocol as TypingProtocol
 from urllib.parse import parse_qsl
@@ -138,6 +139,20 @@ class Call:
         if not text.isdigit() or int(text) < 1:
             raise Refused(Reason.BAD_REQUEST, f"parameter {name} is not a whole number above zero")
         return min(int(text), largest)
+
+    def number(self, name: str) -> Decimal:
+        """A parameter as an exact decimal.
+
+        Raises:
+            Refused: If it is absent or not a finite number.
+        """
+        try:
+            value = Decimal(str(self.params.get(name, "")))
+        except InvalidOperation:
+            raise Refused(Reason.BAD_REQUEST, f"parameter {name} is not a number") from None
+        if not value.is_finite():
+            raise Refused(Reason.BAD_REQUEST, f"parameter {name} is not finite")
+        return value
 
 
 Handler = Callable[[Call], object]
