@@ -68,7 +68,6 @@ class InProcessSession:
 
     def __init__(self, doors: Mapping[str, Door]) -> None:
         self._doors = dict(doors)
-        self.headers: CIMultiDict[str] = CIMultiDict()
         self.closed = False
         self.headers: dict[str, str] = {}
 
