@@ -1,29 +1,35 @@
-"""One account, one pass at a time: settle what is in flight, read once, decide, pursue every symbol."""
+"""One account, one pass at a time: read once, decide, and let every symbol close its gap."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from core.decisions.make_decision import Readings, asks_for_decision, cap_leverage, decide, price_of
+from core.account_limits import AccountLimits, Limits
+from core.decisions.account_targets import needs_calls, pursued_symbols, shrinks, wanted_targets
+from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize, price_of
+from core.decisions.watch_exchange import read_pause_seconds
+from core.exchange_watch import ExchangeWatch
+from core.model.decision import Decision
 from core.model.events import DecisionMade, Event
 from core.model.failures import EngineError, InvalidInput
 from core.model.identity import Symbol
 from core.model.ledger import SymbolLedger
-from core.model.money import ONE, ZERO
 from core.model.outcome import PassReport, SymbolOutcome
 from core.model.policy import AccountPolicy
 from core.model.position import AccountSnapshot
-from core.model.reading import Unknown
+from core.model.reading import Barred, Known, Reading, Unknown
+from core.model.risk import ResizeBand, RiskLimits
 from core.model.signal import MergedTarget
 from core.model.standing import SetStanding, Standing
 from core.model.target import Targets
 from core.plan_executor import PlanExecutor
 from core.ports.clock import Clock
-from core.ports.exchange import Exchange
+from core.ports.exchange import Exchange, SymbolSettings
 from core.ports.journal import Journal
 from core.ports.telemetry import Telemetry
 from core.position_reader import PositionReader
+from core.quarantine import Quarantine
 from core.symbol_worker import Surroundings, SymbolWorker
 
 FULL_CHECK_SECONDS = 60.0
@@ -32,12 +38,28 @@ FULL_CHECK_SECONDS = 60.0
 MIN_PASS_SECONDS = 0.05
 """The least time between two passes that nobody woke."""
 
+Resize = Callable[[Symbol], ResizeBand | None]
+"""The band of a symbol, None when it is sized on signals alone."""
+
 
 class AccountWorker:
-    """Keeps one account in line with its targets; waits for no other account."""
+    """Keeps one account in line with its targets; waits for no other account.
+
+    Attributes:
+        policy: The operator's wishes for the account.
+        watch: The circuit breaker, shared with the other accounts on the same exchange before the first pass.
+    """
 
     def __init__(
-        self, policy: AccountPolicy, exchange: Exchange, journal: Journal, clock: Clock, telemetry: Telemetry
+        self,
+        policy: AccountPolicy,
+        exchange: Exchange,
+        journal: Journal,
+        clock: Clock,
+        telemetry: Telemetry,
+        limits: Limits = RiskLimits,
+        resize: Resize = lambda _: None,
+        full_check_seconds: float = FULL_CHECK_SECONDS,
     ) -> None:
         if policy.max_concurrent_symbols < 1:
             raise InvalidInput(f"{policy.account} max_concurrent_symbols: {policy.max_concurrent_symbols} is below 1")
@@ -46,14 +68,22 @@ class AccountWorker:
         self._journal = journal
         self._clock = clock
         self._telemetry = telemetry
+        self._resize = resize
+        self._full_check_seconds = full_check_seconds
+        self._limits = AccountLimits(policy.account, limits, journal, clock, telemetry)
+        self.watch = ExchangeWatch(policy.account.exchange, clock, telemetry)
+        self._quarantine = Quarantine(policy.account, clock, telemetry)
         self._executor = PlanExecutor(exchange, journal, clock, telemetry)
         self._reader = PositionReader(exchange)
         self._symbols: dict[Symbol, SymbolWorker] = {}
+        self._running: dict[Symbol, asyncio.Task[SymbolOutcome]] = {}
         self._semaphore = asyncio.Semaphore(policy.max_concurrent_symbols)
         self._targets: Targets | None = None
         self._wake = asyncio.Event()
         self._next_pass_seconds = 0.0
         self._told: dict[Symbol, str] = {}
+        self._is_straggling = False
+        self._is_winding_down = False
 
     def hand_over(self, targets: Targets) -> None:
         """Take newer targets; they replace whatever is pending and wake the worker."""
@@ -64,6 +94,12 @@ class AccountWorker:
         """Begin a pass now."""
         self._wake.set()
 
+    async def resume(self) -> None:
+        """The operator resumed the account: losses are measured anew, and refused credentials are tried again."""
+        self._quarantine.end()
+        await self._limits.forgive()
+        self.wake()
+
     async def wait_for_work(self) -> None:
         """Until newer targets arrive, a retry is due, or the next full check."""
         try:
@@ -72,34 +108,45 @@ class AccountWorker:
         except TimeoutError:
             pass
 
+    def wind_down(self, *, is_stopping: bool) -> None:
+        """Whether no increase may begin any more, and the pass that runs is to end as soon as it can."""
+        self._is_winding_down = is_stopping
+        if is_stopping:
+            self.wake()
+
+    async def stop(self) -> None:
+        """End whatever still runs for single symbols; what is in flight is in the journal."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     async def run_pass(self) -> PassReport:
         """Read -> decide -> act, once.
 
-        Raises:
-            core.model.failures.StorageFailure: If the journal could not keep a decision.
+        A symbol that takes long does not hold up the others: when newer targets arrive the pass ends, the slow
+        symbol goes on by itself, and its outcome belongs to the pass in which it ends.
         """
         self._wake.clear()
         targets = self._targets
-        self._next_pass_seconds = FULL_CHECK_SECONDS
-        if targets is None or not self._has_work(targets):
-            return self._report(targets.version if targets else 0, None, [])
-        await self._settle_unsettled()
+        self._next_pass_seconds = self._full_check_seconds
+        if targets is None or not needs_calls(self.policy, self._wanted(targets), self._ledgers()):
+            return self._report(targets, None, [])
+        if self._quarantine.rest_seconds() > 0.0:
+            self._next_pass_seconds = self._quarantine.rest_seconds()
+            return self._report(targets, None, [])
         readings = await self._read(targets)
+        if not self._take_reads(readings.snapshot):
+            why = self._quarantine.why or self.watch.health.why
+            unknown = [_not_looked_at(symbol, why) for symbol in self._pursued(targets)]
+            return self._report(targets, readings, self._tell_changes(unknown))
+        await self._limits.watch_losses(readings.snapshot.equity)
         unsized = await self._decide(targets, readings)
-        symbols = [ledger.symbol for ledger in self._ledgers() if ledger.decision or ledger.owned != ZERO]
-        pursued = await asyncio.gather(
-            *(self._pursue(symbol, targets, readings, unsized.get(symbol, "")) for symbol in symbols)
-        )
-        never_sized = [_not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in symbols]
-        outcomes = [*pursued, *never_sized]
-        for outcome in outcomes:
-            self._tell_change(outcome)
-        self._next_pass_seconds = self._seconds_to_next_pass(outcomes)
-        return self._report(targets.version, readings.snapshot, outcomes)
-
-    def _report(self, version: int, snapshot: AccountSnapshot | None, outcomes: Sequence[SymbolOutcome]) -> PassReport:
-        by_symbol = {outcome.symbol: outcome for outcome in outcomes}
-        return PassReport(self.policy.account, self._clock.now(), version, snapshot, by_symbol)
+        outcomes = await self._pursue_all(targets, readings, unsized)
+        looked_at = {outcome.symbol for outcome in outcomes}
+        outcomes += [_not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
+        self._next_pass_seconds = self._seconds_to_next_pass(self._tell_changes(outcomes))
+        return self._report(targets, readings, outcomes)
 
     def confirmed_depths(self, report: PassReport) -> dict[Symbol, Decimal]:
         """The depth of every symbol that the pass proved."""
@@ -107,38 +154,19 @@ class AccountWorker:
 
     # -- what this pass is about ---------------------------------------------------------------------------
 
-    def _wanted(self, targets: Targets) -> dict[Symbol, MergedTarget]:
-        """The targets of this account: those of the merge, and zero for what is no longer configured."""
-        wanted = dict(targets.by_symbol) if self.policy.is_enabled else {}
-        for ledger in self._ledgers():
-            symbol = ledger.symbol
-            is_left_alone = self.policy.is_enabled and symbol in targets.unready
-            if symbol not in wanted and not is_left_alone and (ledger.decision or ledger.owned != ZERO):
-                wanted[symbol] = MergedTarget(symbol, ZERO, ledger.decision.leverage if ledger.decision else ONE)
-        return {symbol: self._flattened(target) for symbol, target in wanted.items()}
+    def _wanted(self, targets: Targets) -> Mapping[Symbol, MergedTarget]:
+        standings = self._journal.standings()
+        return wanted_targets(self.policy, targets, self._ledgers(), standings, self._limits.current)
 
-    def _flattened(self, target: MergedTarget) -> MergedTarget:
-        """The target, or zero where the operator asked to be flat."""
-        operator = self._standing(target.symbol)
-        if operator and operator.standing is Standing.FLAT:
-            return replace(target, depth=ZERO, contributions=())
-        return target
-
-    def _is_halted(self, symbol: Symbol) -> bool:
-        operator = self._standing(symbol)
-        return operator is not None and operator.standing is Standing.HALTED
+    def _pursued(self, targets: Targets) -> list[Symbol]:
+        return pursued_symbols(self._wanted(targets), self._ledgers())
 
     def _standing(self, symbol: Symbol) -> SetStanding | None:
         return self._journal.standings().for_symbol(self.policy.account, symbol)
 
-    def _has_work(self, targets: Targets) -> bool:
-        """A disabled account that is proven flat costs no call."""
-        if self.policy.is_enabled and self._wanted(targets):
-            return True
-        return any(
-            ledger.unsettled or ledger.owned != ZERO or (ledger.decision and not ledger.is_confirmed)
-            for ledger in self._ledgers()
-        )
+    def _is_halted(self, symbol: Symbol) -> bool:
+        operator = self._standing(symbol)
+        return operator is not None and operator.standing is Standing.HALTED
 
     def _ledger(self, symbol: Symbol) -> SymbolLedger:
         return self._journal.ledger(self.policy.account, symbol)
@@ -148,40 +176,107 @@ class AccountWorker:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    async def _settle_unsettled(self) -> None:
-        unsettled = [ledger for ledger in self._ledgers() if ledger.unsettled]
-        if unsettled:
-            await asyncio.gather(*(self._executor.settle(ledger) for ledger in unsettled))
-
     async def _read(self, targets: Targets) -> Readings:
         symbols = list(self._wanted(targets))
-        snapshot, quotes, instruments = await asyncio.gather(
-            self._exchange.read_snapshot(), self._exchange.read_quotes(symbols), self._exchange.read_instruments()
+        snapshot, quotes, instruments, settings = await asyncio.gather(
+            self._exchange.read_snapshot(),
+            self._exchange.read_quotes(symbols),
+            self._exchange.read_instruments(),
+            self._read_settings(targets),
         )
-        return Readings(snapshot, quotes, instruments)
+        return Readings(replace(snapshot, equity=self._limits.believe(snapshot.equity)), quotes, instruments, settings)
+
+    async def _read_settings(self, targets: Targets) -> Mapping[Symbol, Reading[SymbolSettings]]:
+        """Margin mode and leverage of what is about to be decided, side by side with the other reads."""
+        capabilities = self._exchange.capabilities
+        if capabilities.leverage_in_order and capabilities.margin_mode_in_order:
+            return {}
+        symbols = [
+            target.symbol
+            for target in self._wanted(targets).values()
+            if not target.is_flat and asks_for_decision(self._ledger(target.symbol), target)
+        ]
+        settings = await asyncio.gather(*(self._exchange.read_settings(symbol) for symbol in symbols))
+        return dict(zip(symbols, settings, strict=True))
+
+    def _take_reads(self, snapshot: AccountSnapshot) -> bool:
+        """Count the read for the exchange's health; whether the pass may go on."""
+        positions = snapshot.positions
+        if isinstance(positions, Known):
+            self.watch.saw_read()
+            self._quarantine.saw_good_read()
+            return True
+        if isinstance(positions, Barred):
+            self._quarantine.begin(positions.reason, is_unreadable=True)
+            self._next_pass_seconds = self._quarantine.rest_seconds()
+            return False
+        self.watch.saw_read(f"position unknown: {positions.reason}")
+        has_exit = any(shrinks(ledger) for ledger in self._ledgers())
+        failed = self.watch.health.failed_reads
+        self._next_pass_seconds = read_pause_seconds(failed, str(self.policy.account), has_exit=has_exit)
+        return False
 
     # -- deciding ------------------------------------------------------------------------------------------
 
     async def _decide(self, targets: Targets, readings: Readings) -> dict[Symbol, str]:
         """Journal a decision for every symbol whose target changed; why some could not be sized."""
         events: list[Event] = []
+        pending: dict[Symbol, Decision] = {}
         unsized: dict[Symbol, str] = {}
-        for target in self._wanted(targets).values():
-            ledger = self._ledger(target.symbol)
-            capped = cap_leverage(target, self.policy.leverage_cap)
-            if self._is_halted(target.symbol) or not asks_for_decision(ledger, capped):
+        for wanted in self._wanted(targets).values():
+            if self._is_halted(wanted.symbol):
                 continue
-            decided = decide(ledger, capped, readings, targets.config_version, self._clock.now())
+            decided = self._decide_symbol(wanted, targets, readings, pending)
             if isinstance(decided, str):
-                unsized[target.symbol] = decided
-            else:
-                events += decided
+                unsized[wanted.symbol] = decided
+                continue
+            events += decided
+            pending |= {event.symbol: event.decision for event in decided if isinstance(event, DecisionMade)}
         if events:
-            await self._journal.record(*events)
-            self._tell_decisions(events)
+            await self._journal.note(*events)
+            self._tell_decisions(pending)
         return unsized
 
+    def _decide_symbol(
+        self, target: MergedTarget, targets: Targets, readings: Readings, pending: Mapping[Symbol, Decision]
+    ) -> list[Event] | str:
+        ledger, now, version = self._ledger(target.symbol), self._clock.now(), targets.config_version
+        limits, others = self._limits.current, self._limits.others_decided(target.symbol, readings, pending)
+        if asks_for_decision(ledger, target):
+            return decide(ledger, target, readings, version, now, limits, others)
+        band = self._resize(target.symbol)
+        return decide_resize(ledger, target, readings, version, now, band, limits, others) if band else []
+
     # -- acting --------------------------------------------------------------------------------------------
+
+    async def _pursue_all(
+        self, targets: Targets, readings: Readings, unsized: Mapping[Symbol, str]
+    ) -> list[SymbolOutcome]:
+        """Let every symbol close its gap, until all are done or newer targets arrive."""
+        for symbol in self._pursued(targets):
+            if symbol not in self._running:
+                task = asyncio.create_task(self._pursue(symbol, targets, readings, unsized.get(symbol, "")))
+                task.add_done_callback(lambda _: self._wake_for_stragglers())
+                self._running[symbol] = task
+        woken = asyncio.create_task(self._wake.wait())
+        self._is_straggling = False
+        while pending := [task for task in self._running.values() if not task.done()]:
+            await asyncio.wait([*pending, woken], return_when=asyncio.FIRST_COMPLETED)
+            if woken.done():
+                break
+        woken.cancel()
+        self._is_straggling = any(not task.done() for task in self._running.values())
+        outcomes = [
+            task.result() if task.done() else _not_looked_at(symbol, "an earlier step is still under way")
+            for symbol, task in self._running.items()
+        ]
+        self._running = {symbol: task for symbol, task in self._running.items() if not task.done()}
+        return outcomes
+
+    def _wake_for_stragglers(self) -> None:
+        """A symbol that had outlasted its pass is done: another pass takes its outcome."""
+        if self._is_straggling:
+            self.wake()
 
     async def _pursue(self, symbol: Symbol, targets: Targets, readings: Readings, unsized: str) -> SymbolOutcome:
         """Close one symbol's gap; its failure is told and stays its own."""
@@ -191,18 +286,27 @@ class AccountWorker:
         if instrument is None:
             return _not_looked_at(symbol, "not listed on this exchange")
         around = Surroundings(
-            instrument=instrument,
-            price=price_of(readings, symbol),
+            instrument=replace(instrument, min_notional=max(instrument.min_notional, self.policy.min_order_notional)),
+            readings=readings,
             unready=unsized or targets.unready.get(symbol, ""),
-            is_superseded=lambda: self._targets is not targets,
             operator=self._standing(symbol),
+            is_superseded=lambda: self._is_superseded(symbol, targets),
         )
         async with self._semaphore:
             try:
-                outcome = await self._worker_of(symbol).pursue(readings.snapshot, around)
+                outcome = await self._worker_of(symbol).pursue(readings.snapshot.positions, around)
             except EngineError as error:
                 return _not_looked_at(symbol, str(error))
         return replace(outcome, why=unsized) if unsized and not outcome.why else outcome
+
+    def _is_superseded(self, symbol: Symbol, targets: Targets) -> bool:
+        """Whether a newer target of this very symbol, or a reason not to increase it, has arrived."""
+        newest = self._targets
+        if self._is_winding_down:
+            return True
+        if newest is None or newest is targets:
+            return False
+        return newest.by_symbol.get(symbol) != targets.by_symbol.get(symbol) or symbol in newest.unready
 
     def _worker_of(self, symbol: Symbol) -> SymbolWorker:
         if symbol not in self._symbols:
@@ -212,6 +316,9 @@ class AccountWorker:
                 self._exchange,
                 self._executor,
                 self._reader,
+                self._limits,
+                self.watch,
+                self._quarantine,
                 self._journal,
                 self._clock,
                 self._telemetry,
@@ -220,34 +327,53 @@ class AccountWorker:
 
     # -- telling -------------------------------------------------------------------------------------------
 
-    def _tell_decisions(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, DecisionMade):
-                made = event.decision
-                self._telemetry.tell(
-                    "target decided",
-                    account=str(event.account),
-                    symbol=event.symbol,
-                    decision=made.number,
-                    depth=made.depth,
-                    leverage=made.leverage,
-                    equity=made.equity,
-                    price=made.price,
-                    quantity=made.quantity,
-                    unreachable=made.unreachable,
-                )
+    def _report(
+        self, targets: Targets | None, readings: Readings | None, outcomes: Sequence[SymbolOutcome]
+    ) -> PassReport:
+        rules = readings.instruments.value if readings and isinstance(readings.instruments, Known) else {}
+        symbols = readings.quotes if readings else {}
+        return PassReport(
+            account=self.policy.account,
+            at=self._clock.now(),
+            targets_version=targets.version if targets else 0,
+            snapshot=readings.snapshot if readings else None,
+            outcomes={outcome.symbol: outcome for outcome in outcomes},
+            prices={symbol: price for symbol in symbols if readings and (price := price_of(readings, symbol))},
+            rules={symbol: rules[symbol] for symbol in symbols if symbol in rules},
+            trouble=self._quarantine.why or self.watch.trouble() or self._journal.problem(),
+            is_armed=self.policy.is_armed,
+        )
 
-    def _tell_change(self, outcome: SymbolOutcome) -> None:
+    def _tell_decisions(self, decisions: Mapping[Symbol, Decision]) -> None:
+        for symbol, made in decisions.items():
+            self._telemetry.tell(
+                "target decided",
+                account=str(self.policy.account),
+                symbol=symbol,
+                decision=made.number,
+                depth=made.depth,
+                leverage=made.leverage,
+                equity=made.equity,
+                price=made.price,
+                quantity=made.quantity,
+                unreachable=made.unreachable,
+                capped=made.capped,
+            )
+
+    def _tell_changes(self, outcomes: Iterable[SymbolOutcome]) -> Sequence[SymbolOutcome]:
         """Say why a symbol is not where it should be, once per reason."""
-        if self._told.get(outcome.symbol, "") != outcome.why:
-            self._told[outcome.symbol] = outcome.why
-            event = "symbol waits" if outcome.why else "symbol in order"
-            self._telemetry.tell(event, account=str(self.policy.account), symbol=outcome.symbol, why=outcome.why)
+        told = list(outcomes)
+        for outcome in told:
+            if self._told.get(outcome.symbol, "") != outcome.why:
+                self._told[outcome.symbol] = outcome.why
+                event = "symbol waits" if outcome.why else "symbol in order"
+                self._telemetry.tell(event, account=str(self.policy.account), symbol=outcome.symbol, why=outcome.why)
+        return told
 
     def _seconds_to_next_pass(self, outcomes: Iterable[SymbolOutcome]) -> float:
         now = self._clock.now()
         waits = [(outcome.retry_at - now).total_seconds() for outcome in outcomes if outcome.retry_at]
-        return max(MIN_PASS_SECONDS, min([FULL_CHECK_SECONDS, *waits]))
+        return max(MIN_PASS_SECONDS, min([self._full_check_seconds, *waits]))
 
 
 def _not_looked_at(symbol: Symbol, why: str) -> SymbolOutcome:

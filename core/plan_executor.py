@@ -1,8 +1,8 @@
 """One order at a time: journal, send, settle. An unknown outcome is turned into a known one by asking for its id."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from core.decisions.make_intent import find_resendable, make_intent
@@ -17,7 +17,8 @@ from core.model.events import (
     OrderResent,
     OrderSettled,
 )
-from core.model.identity import Symbol
+from core.model.failures import StorageFailure
+from core.model.identity import ClientOrderId
 from core.model.instrument import Instrument
 from core.model.ledger import OrderPhase, OrderRecord, SymbolLedger
 from core.model.money import ZERO
@@ -25,15 +26,14 @@ from core.model.order import (
     Accepted,
     NotFound,
     OrderIntent,
+    OrderLookup,
     OrderReport,
     RefusalReason,
     RefusedOutcome,
-    SubmitOutcome,
     UnknownOutcome,
 )
 from core.model.plan import Trade
 from core.model.position import MarginMode
-from core.model.reading import Unknown
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
 from core.ports.journal import Journal
@@ -41,6 +41,7 @@ from core.ports.telemetry import Telemetry
 
 FIRST_LOOKUP_DELAY_SECONDS = 0.05
 LONGEST_LOOKUP_DELAY_SECONDS = 0.8
+NOT_DURABLE = "not sent: the journal did not keep it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Unsettled:
 
 
 TradeResult = Settled | RefusedOutcome | Unsettled
+Hurry = Callable[[], bool]
+"""Whether something more urgent waits, so that asking for an order again and again should end."""
 
 
 class PlanExecutor:
@@ -72,148 +75,189 @@ class PlanExecutor:
         self._journal = journal
         self._clock = clock
         self._telemetry = telemetry
+        self._window_began: dict[ClientOrderId, float] = {}
 
     async def trade(
-        self, ledger: SymbolLedger, trade: Trade, instrument: Instrument, margin_mode: MarginMode, leverage: Decimal
+        self,
+        ledger: SymbolLedger,
+        trade: Trade,
+        instrument: Instrument,
+        margin_mode: MarginMode,
+        leverage: Decimal,
+        is_urgent: Hurry,
     ) -> TradeResult:
         """Journal, send and settle the next order of a trade.
 
+        Args:
+            ledger: What the journal knows of the symbol.
+            trade: What is to be traded; the order may be its first slice.
+            instrument: The exchange's rules.
+            margin_mode: The position's own for reductions, the wanted one for increases.
+            leverage: What the order carries where leverage is a field of the order.
+            is_urgent: Ends the patience with which the order's outcome is asked for.
+
         Raises:
-            core.model.failures.StorageFailure: If the intent could not be journaled; nothing was then sent.
+            core.model.failures.StorageFailure: If an increase could not be journaled; nothing was then sent.
         """
         intent = make_intent(ledger, trade, instrument, margin_mode, leverage, self._journal.tag, self._journal.epoch)
         lost = find_resendable(ledger, intent)
+        intent = lost.intent if lost else intent
         now = self._clock.now()
+        event: Event = OrderIntended(intent.account, intent.symbol, now, intent)
         if lost:
-            intent = lost.intent
-            await self._journal.record(OrderResent(intent.account, intent.symbol, now, intent.client_order_id))
-        else:
-            await self._journal.record(OrderIntended(intent.account, intent.symbol, now, intent))
-        return await self._send(intent)
+            event = OrderResent(intent.account, intent.symbol, now, intent.client_order_id)
+        if not await self._journal_before_send(event, intent):
+            ledger = self._journal.ledger(intent.account, intent.symbol)
+            return await self.trade(ledger, trade, instrument, margin_mode, leverage, is_urgent)
+        return await self._send(intent, is_urgent)
 
-    async def settle(self, ledger: SymbolLedger) -> TradeResult:
-        """Find out what became of every order that may still change the position, in their order."""
-        for record in ledger.unsettled:
-            result = await self._settle_order(record.intent, patient=False)
-            if not isinstance(result, Settled):
-                return result
-        return Settled()
+    async def settle(self, ledger: SymbolLedger) -> None:
+        """Find out what became of every order that may still change the position, all at once."""
+        await asyncio.gather(*(self._settle_order(record.intent, None) for record in ledger.unsettled))
 
-    async def look_again(self, ledger: SymbolLedger) -> bool:
-        """Ask once more for orders that had never arrived; whether one of them did after all."""
-        for record in ledger.lost:
-            report = await self._exchange.find_order(ledger.symbol, record.intent.client_order_id)
-            if isinstance(report, OrderReport) and report.state.is_final and not disagreement(record, report):
-                await self._record_settled(record.intent, report)
-                return True
-        return False
-
-    async def settle_settings(self, symbol: Symbol, margin_mode: MarginMode, leverage: Decimal) -> str:
-        """Bring the exchange's settings to what an increase needs, proven by a read.
+    async def look_again(self, ledger: SymbolLedger) -> str:
+        """Ask once more for orders that had never arrived, and journal the fill of one that did after all.
 
         Returns:
-            Why they are not settled, empty when a read proved them.
+            Why nothing may be concluded yet (a question failed, an order still works), empty when all is told.
         """
-        for attempt in ("read", "proof"):
-            settings = await self._exchange.read_settings(symbol)
-            if isinstance(settings, Unknown):
-                return f"margin mode and leverage could not be read: {settings.reason}"
-            steps: list[SubmitOutcome] = []
-            if settings.value.margin_mode not in (None, margin_mode):
-                steps.append(await self._exchange.set_margin_mode(symbol, margin_mode))
-            if settings.value.leverage not in (None, leverage):
-                steps.append(await self._exchange.set_leverage(symbol, leverage, margin_mode))
-            if not steps:
-                return ""
-            refusals = [step.detail for step in steps if not isinstance(step, Accepted)]
-            if refusals or attempt == "proof":
-                return f"margin mode or leverage not settled: {'; '.join(refusals) or 'the setting did not take'}"
-        return ""
+        lookups = await asyncio.gather(*(self._find(record.intent) for record in ledger.lost))
+        waits = ""
+        for record, report in zip(ledger.lost, lookups, strict=True):
+            if isinstance(report, UnknownOutcome):
+                waits = f"a lost order {_describe(report)}"
+            elif isinstance(report, OrderReport) and not disagreement(record, report):
+                if report.state.is_final:
+                    await self._note_settled(record.intent, report.signed_fill, report)
+                else:
+                    waits = f"a lost order is {_describe(report)}"
+        return waits
 
-    async def _send(self, intent: OrderIntent) -> TradeResult:
-        outcome = await self._exchange.submit_order(intent)
+    async def _journal_before_send(self, event: Event, intent: OrderIntent) -> bool:
+        """Make the intent durable; False when a reduction must be meant anew under an id of the failed journal.
+
+        Raises:
+            core.model.failures.StorageFailure: If an increase could not be made durable.
+        """
+        if intent.reduce_only:
+            epoch = self._journal.epoch
+            if await self._journal.note(event) or epoch == self._journal.epoch:
+                return True
+            await self._note_refused(intent, RefusalReason.UNCHANGED, NOT_DURABLE)
+            return False
+        try:
+            await self._journal.record(event)
+        except StorageFailure:
+            if any(record.intent == intent for record in self._ledger_of(intent).unsettled):
+                await self._note_refused(intent, RefusalReason.UNCHANGED, NOT_DURABLE)
+            raise
+        return True
+
+    async def _send(self, intent: OrderIntent, is_urgent: Hurry) -> TradeResult:
+        try:
+            outcome = await self._exchange.submit_order(intent)
+        finally:
+            self._window_began[intent.client_order_id] = asyncio.get_running_loop().time()
         account, symbol, client_order_id = intent.account, intent.symbol, intent.client_order_id
-        now = self._clock.now()
-        event: Event
         if isinstance(outcome, RefusedOutcome) and outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
             self._tell("order refused", intent, reason=outcome.reason, detail=outcome.detail)
-            event = OrderRefused(account, symbol, now, client_order_id, outcome.reason, outcome.detail)
-            await self._journal.record(event)
+            await self._note_refused(intent, outcome.reason, outcome.detail)
             return outcome
+        now = self._clock.now()
         if isinstance(outcome, Accepted):
-            event = OrderAccepted(account, symbol, now, client_order_id, outcome.exchange_order_id)
+            await self._journal.note(OrderAccepted(account, symbol, now, client_order_id, outcome.exchange_order_id))
         else:
             self._tell("order outcome unknown", intent, detail=outcome.detail)
-            event = OrderOutcomeUnknown(account, symbol, now, client_order_id, outcome.detail)
-        await self._journal.record(event)
-        return await self._settle_order(intent, patient=True)
+            await self._journal.note(OrderOutcomeUnknown(account, symbol, now, client_order_id, outcome.detail))
+        return await self._settle_order(intent, is_urgent)
 
-    async def _settle_order(self, intent: OrderIntent, *, patient: bool) -> TradeResult:
-        """Ask for the order by its id until it is final, proven absent, or patience ends."""
+    async def _settle_order(self, intent: OrderIntent, is_urgent: Hurry | None) -> TradeResult:
+        """Ask for the order by its id until it is final, proven absent, or patience ends; once without patience."""
+        loop = asyncio.get_running_loop()
+        self._window_began.setdefault(intent.client_order_id, loop.time())
         delay_seconds = FIRST_LOOKUP_DELAY_SECONDS
-        deadline = asyncio.get_running_loop().time() + self._exchange.capabilities.read_lag_bound_seconds
+        deadline = loop.time() + self._exchange.capabilities.read_lag_bound_seconds
         while True:
-            record = self._record(intent)
-            report = await self._exchange.find_order(intent.symbol, intent.client_order_id)
-            result = await self._conclude(record, report)
+            report = await self._find(intent)
+            result = await self._conclude(intent, report)
             if result:
+                self._window_began.pop(intent.client_order_id, None)
                 return result
-            out_of_patience = asyncio.get_running_loop().time() + delay_seconds > deadline
-            if not patient or out_of_patience:
-                return await self._leave_in_flight(record, report)
+            if is_urgent is None or is_urgent() or loop.time() + delay_seconds > deadline:
+                return await self._leave_in_flight(intent, report)
             await asyncio.sleep(delay_seconds)
             delay_seconds = min(2 * delay_seconds, LONGEST_LOOKUP_DELAY_SECONDS)
 
-    async def _conclude(
-        self, record: OrderRecord, report: OrderReport | NotFound | UnknownOutcome
-    ) -> TradeResult | None:
+    async def _conclude(self, intent: OrderIntent, report: OrderLookup) -> TradeResult | None:
         """What the answer proves, None when it proves nothing yet."""
-        intent = record.intent
         if isinstance(report, OrderReport):
-            difference = disagreement(record, report)
+            difference = disagreement(self._record(intent), report)
             if difference:
-                self._tell("order disagrees with its intent", intent, difference=difference)
-                return Unsettled(f"the exchange shows another order under our id: {difference}")
+                return await self._conclude_disagreement(intent, difference)
             if report.state.is_final:
-                await self._record_settled(intent, report)
+                await self._note_settled(intent, report.signed_fill, report)
                 return Settled(report.signed_fill)
-        if isinstance(report, NotFound) and self._window_has_closed(record):
+        if isinstance(report, NotFound) and self._window_has_closed(intent):
             self._tell("order never arrived", intent)
-            await self._journal.record(
+            await self._journal.note(
                 OrderNeverArrived(intent.account, intent.symbol, self._clock.now(), intent.client_order_id)
             )
             return Settled()
         return None
 
-    def _window_has_closed(self, record: OrderRecord) -> bool:
-        """Whether a "not found" counts: an order that may still arrive has not been refused."""
-        window = timedelta(seconds=self._exchange.capabilities.not_found_after_seconds)
-        return self._clock.now() >= record.sent_at + window
+    async def _conclude_disagreement(self, intent: OrderIntent, difference: str) -> TradeResult | None:
+        """The exchange shows another order under our id; after the window it is proven that ours was not executed.
 
-    async def _leave_in_flight(self, record: OrderRecord, report: OrderReport | NotFound | UnknownOutcome) -> Unsettled:
-        detail = _describe(report)
+        An exchange executes an id once. Should it have done otherwise, the position is unexplained and told.
+        """
+        if not self._window_has_closed(intent):
+            return None
+        self._tell("order disagrees with its intent", intent, difference=difference)
+        await self._note_settled(intent, ZERO, None)
+        return Settled()
+
+    def _window_has_closed(self, intent: OrderIntent) -> bool:
+        """Whether a "not found" counts: an order that may still arrive has not been refused.
+
+        Measured from the end of the send, or from the first question of this process, on the loop's own time: a
+        step of the wall clock opens no window.
+        """
+        waited_seconds = asyncio.get_running_loop().time() - self._window_began[intent.client_order_id]
+        return waited_seconds >= self._exchange.capabilities.not_found_after_seconds
+
+    async def _leave_in_flight(self, intent: OrderIntent, report: OrderLookup) -> Unsettled:
+        record = self._record(intent)
+        difference = disagreement(record, report) if isinstance(report, OrderReport) else ""
+        detail = f"the exchange shows another order under our id: {difference}" if difference else _describe(report)
         if record.phase is not OrderPhase.UNKNOWN or record.detail != detail:
-            intent = record.intent
-            await self._journal.record(
+            await self._journal.note(
                 OrderOutcomeUnknown(intent.account, intent.symbol, self._clock.now(), intent.client_order_id, detail)
             )
         return Unsettled(detail)
 
-    async def _record_settled(self, intent: OrderIntent, report: OrderReport) -> None:
-        self._tell("order settled", intent, state=report.state, filled=report.signed_fill, price=report.average_price)
-        await self._journal.record(
-            OrderSettled(
-                intent.account,
-                intent.symbol,
-                self._clock.now(),
-                intent.client_order_id,
-                report.signed_fill,
-                report.average_price,
-            )
+    async def _note_settled(self, intent: OrderIntent, filled: Decimal, report: OrderReport | None) -> None:
+        price = report.average_price if report else None
+        self._tell("order settled", intent, state=report.state if report else "other", filled=filled, price=price)
+        now = self._clock.now()
+        await self._journal.note(
+            OrderSettled(intent.account, intent.symbol, now, intent.client_order_id, filled, price)
         )
 
+    async def _note_refused(self, intent: OrderIntent, reason: RefusalReason, detail: str) -> None:
+        self._window_began.pop(intent.client_order_id, None)
+        now = self._clock.now()
+        await self._journal.note(
+            OrderRefused(intent.account, intent.symbol, now, intent.client_order_id, reason, detail)
+        )
+
+    async def _find(self, intent: OrderIntent) -> OrderLookup:
+        return await self._exchange.find_order(intent.symbol, intent.client_order_id)
+
     def _record(self, intent: OrderIntent) -> OrderRecord:
-        return self._journal.ledger(intent.account, intent.symbol).record_of(intent.client_order_id)
+        return self._ledger_of(intent).record_of(intent.client_order_id)
+
+    def _ledger_of(self, intent: OrderIntent) -> SymbolLedger:
+        return self._journal.ledger(intent.account, intent.symbol)
 
     def _tell(self, event: str, intent: OrderIntent, **facts: object) -> None:
         self._telemetry.tell(
@@ -229,7 +273,7 @@ class PlanExecutor:
         )
 
 
-def _describe(report: OrderReport | NotFound | UnknownOutcome) -> str:
+def _describe(report: OrderLookup) -> str:
     if isinstance(report, OrderReport):
         return f"still {report.state} at the exchange"
     if isinstance(report, NotFound):

@@ -1,9 +1,14 @@
-"""Fresh reads of an account, shared by all symbols that ask for one at about the same time."""
+"""Fresh reads of an account's positions, shared by all symbols that ask for one at about the same time."""
 
 import asyncio
+from collections.abc import Mapping
 
-from core.model.position import AccountSnapshot
+from core.model.identity import Symbol
+from core.model.position import Position
+from core.model.reading import Reading
 from core.ports.exchange import Exchange
+
+Positions = Reading[Mapping[Symbol, Position]]
 
 GATHERING_SECONDS = 0.005
 """How long a read waits for others to join, small beside any exchange's round trip."""
@@ -14,15 +19,15 @@ class PositionReader:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._gathering: asyncio.Task[AccountSnapshot] | None = None
+        self._gathering: asyncio.Task[Positions] | None = None
 
-    async def read(self) -> AccountSnapshot:
-        """A snapshot that was requested after this call, and so has seen whatever was proven before it."""
+    async def read(self) -> Positions:
+        """Positions that were requested after this call, and so have seen whatever was proven before it."""
         if self._gathering is None:
             self._gathering = asyncio.create_task(self._gather_and_read())
         return await asyncio.shield(self._gathering)
 
-    async def _gather_and_read(self) -> AccountSnapshot:
+    async def _gather_and_read(self) -> Positions:
         await asyncio.sleep(GATHERING_SECONDS)
         self._gathering = None
-        return await self._exchange.read_snapshot()
+        return await self._exchange.read_positions()

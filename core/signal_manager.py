@@ -1,17 +1,18 @@
 """Reads all sources, merges them by weight, says what changed, and keeps the view of what was confirmed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from core.decisions.dampen_source import dampen_source
 from core.decisions.judge_source import JudgedSource, SourceUse, StalenessPolicy, judge_source
 from core.decisions.limit_source import limit_source
 from core.decisions.merge_signals import merge_signals
 from core.model.failures import StorageFailure
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.money import ZERO
-from core.model.reading import Known
+from core.model.reading import Known, Reading, Unknown
 from core.model.signal import MergedTarget, SourceFrame
 from core.model.standing import Standing
 from core.model.target import Targets, TradingConfig
@@ -50,6 +51,7 @@ class SignalManager:
         policies: Mapping[SourceName, StalenessPolicy],
         clock: Clock,
         telemetry: Telemetry,
+        min_depth_changes: Mapping[SourceName, Decimal] | None = None,
     ) -> None:
         self._signal_source = signal_source
         self._journal = journal
@@ -57,10 +59,18 @@ class SignalManager:
         self._policies = policies
         self._clock = clock
         self._telemetry = telemetry
+        self._min_depth_changes = min_depth_changes or {}
+        self._demands_authentication = False
+        self._frame_marks: tuple[object, ...] = ()
+        self._frames: dict[SourceName, Reading[SourceFrame]] = {}
         self._judged: dict[SourceName, JudgedSource] = {}
         self._targets: Targets | None = None
         self._view: dict[AccountId, dict[Symbol, Decimal]] = {}
         self.previous_signals: dict[SourceName, SourceFrame] = dict(journal.last_frames())
+
+    def demand_authentication(self) -> None:
+        """From now on take no new word from a source that anyone could have written to."""
+        self._demands_authentication = True
 
     async def check_for_updates(self, config: TradingConfig) -> Update | None:
         """Read every source that has a positive weight, merge, and compare with the last look.
@@ -73,6 +83,7 @@ class SignalManager:
         """
         sources = _active_sources(config)
         now = self._clock.now()
+        self._read_frames(sources)
         self._judged = {source: await self._look_at(source, now) for source in sources}
         merge = merge_signals(config, self._judged)
         previous = self._targets
@@ -103,12 +114,25 @@ class SignalManager:
         except StorageFailure as error:
             self._telemetry.tell("depth view not written", why=str(error))
 
+    def _read_frames(self, sources: Sequence[SourceName]) -> None:
+        """Read every frame anew, unless nothing was rewritten since the last look."""
+        marks = (tuple(sources), self._signal_source.frame_marks(sources))
+        if marks != self._frame_marks:
+            self._frames = {source: self._admit(self._signal_source.read_frame(source)) for source in sources}
+            self._frame_marks = marks
+
+    def _admit(self, reading: Reading[SourceFrame]) -> Reading[SourceFrame]:
+        if isinstance(reading, Known) and self._demands_authentication and not reading.value.authenticated:
+            return Unknown("anyone could have written to it, and a live account is enabled; make a webhook key")
+        return reading
+
     async def _look_at(self, source: SourceName, now: datetime) -> JudgedSource:
-        reading = self._signal_source.read_frame(source)
+        reading = self._frames[source]
         last_good = self.previous_signals.get(source)
         operator = self._journal.standings().for_source(source)
         if isinstance(reading, Known):
-            frame = limit_source(operator.standing, last_good, reading.value) if operator else reading.value
+            frame = dampen_source(self._min_depth_changes.get(source, ZERO), last_good, reading.value)
+            frame = limit_source(operator.standing, last_good, frame) if operator else frame
             reading = Known(frame, reading.read_at)
             if last_good is None or (frame.sequence, frame.signals) != (last_good.sequence, last_good.signals):
                 self.previous_signals[source] = frame

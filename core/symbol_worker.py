@@ -1,41 +1,46 @@
 """One symbol of one account: prove what is held, plan, send the next order, prove again, until nothing is left."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-from core.decisions.judge_position import PositionJudgement, Whose, judge_position
-from core.decisions.pace_retries import RetryPace, after_failure
+from core.account_limits import AccountLimits
+from core.decisions.make_decision import Readings, price_of
+from core.decisions.pace_retries import RetryPace, after_failure, reduction_retry_seconds
 from core.decisions.permit_trade import Blocked, permit_trade
 from core.decisions.react_to_refusal import REACTIONS, Reaction
 from core.decisions.reconcile import reconcile
+from core.exchange_watch import ExchangeWatch
 from core.model.decision import Decision
-from core.model.events import DecisionMade, PositionAdopted, StandingChanged, TargetConfirmed
+from core.model.events import TargetConfirmed
 from core.model.identity import Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
-from core.model.money import ONE, ZERO
-from core.model.order import RefusedOutcome
+from core.model.money import ONE, ZERO, plain, round_towards_zero
+from core.model.order import RefusalReason, RefusedOutcome
 from core.model.outcome import SymbolOutcome
-from core.model.plan import Plan, Trade
-from core.model.policy import AccountPolicy, OnForeignChange
-from core.model.position import AccountSnapshot, Position
+from core.model.plan import Plan, Purpose, Trade
+from core.model.policy import AccountPolicy, OnLeverageRefused
+from core.model.position import MarginMode
 from core.model.reading import Known, Reading, Unknown
-from core.model.standing import SetStanding, Standing
-from core.plan_executor import PlanExecutor, Unsettled
+from core.model.standing import SetStanding
+from core.plan_executor import PlanExecutor, Settled, TradeResult, Unsettled
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
 from core.ports.journal import Journal
 from core.ports.telemetry import Telemetry
-from core.position_reader import PositionReader
+from core.position_prover import PositionProver, held_of
+from core.position_reader import PositionReader, Positions
+from core.quarantine import Quarantine
+from core.settings_keeper import Unproven, settle_settings
 
 ORDERS_PER_PASS = 20
 """Bound on orders for one symbol in one pass; slices of a large trade go on in the next."""
 
-FIRST_READ_DELAY_SECONDS = 0.05
 UNSETTLED_RETRY_SECONDS = 1.0
+WAITING_RETRY_SECONDS = 5.0
+READS_AFTER_REFUSAL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +49,25 @@ class Surroundings:
 
     Attributes:
         instrument: The exchange's rules.
-        price: Last price in USDT, None when unknown.
+        readings: Everything the pass read.
         unready: Why its sources forbid an increase, empty when they do not.
-        operator: The severest standing that the operator set over the symbol, None when active.
-        is_superseded: Whether newer targets have arrived; an increase then waits for the next pass.
+        operator: The severest standing over the symbol, None when active.
+        is_superseded: Whether a newer target of the symbol has arrived; an increase then waits for the next pass.
     """
 
     instrument: Instrument
-    price: Decimal | None
+    readings: Readings
     unready: str
     operator: SetStanding | None
     is_superseded: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Why this pass ends for the symbol, and after how many seconds to try again (None: when woken)."""
+
+    why: str
+    retry_seconds: float | None
 
 
 class SymbolWorker:
@@ -67,6 +80,9 @@ class SymbolWorker:
         exchange: Exchange,
         executor: PlanExecutor,
         reader: PositionReader,
+        limits: AccountLimits,
+        watch: ExchangeWatch,
+        quarantine: Quarantine,
         journal: Journal,
         clock: Clock,
         telemetry: Telemetry,
@@ -76,71 +92,186 @@ class SymbolWorker:
         self._exchange = exchange
         self._executor = executor
         self._reader = reader
+        self._limits = limits
+        self._watch = watch
+        self._quarantine = quarantine
         self._journal = journal
         self._clock = clock
         self._telemetry = telemetry
+        self._prover = PositionProver(symbol, policy, exchange, executor, reader, journal, clock, telemetry)
         self._pace = RetryPace()
         self._paced_decision = 0
+        self._failed_reductions = 0
+        self._reopened_decision = 0
 
-    async def pursue(self, snapshot: AccountSnapshot, around: Surroundings) -> SymbolOutcome:
+    async def pursue(self, positions: Positions, around: Surroundings) -> SymbolOutcome:
         """Trade until a fresh read agrees with the decision, or something forbids to go on."""
+        if self._ledger.unsettled:
+            await self._executor.settle(self._ledger)
+            positions = await self._reader.read()
+        price = price_of(around.readings, self._symbol)
         for orders in range(ORDERS_PER_PASS):
-            snapshot, judgement = await self._explain(snapshot, around.instrument)
-            held = self._held(snapshot)
+            proof = await self._prover.prove(positions, around.instrument, price)
+            held, decision = proof.held, self._ledger.decision
             if isinstance(held, Unknown):
-                return self._stopped(held, orders, f"position unknown: {held.reason}", retry_seconds=1.0)
-            decision = self._ledger.decision
+                return self._stopped(held, orders, _Stop(f"position unknown: {held.reason}", UNSETTLED_RETRY_SECONDS))
             if decision is None:
-                return SymbolOutcome(self._symbol, held, is_confirmed=True, why=judgement.evidence, orders=orders)
-            plan = reconcile(held.value, decision.quantity, around.instrument, around.price)
+                why = proof.judgement.evidence
+                return SymbolOutcome(self._symbol, held, is_confirmed=not why, why=why, orders=orders)
+            target, limited = self._limited(decision, held.value, around)
+            plan = reconcile(held.value, target, around.instrument, price)
             if not plan.trades:
-                return await self._confirm(held, decision, plan, orders)
-            trade = permit_trade(plan.trades[0], held.value, self._ledger, judgement, around.unready, around.operator)
-            if isinstance(trade, Blocked):
-                return self._stopped(held, orders, trade.why, self._retry_after_block())
-            stopped = await self._act(trade, snapshot, decision, around)
-            if stopped is not None:
-                return self._stopped(held, orders + 1, stopped.why, stopped.retry_seconds)
-            snapshot = await self._reader.read()
-        return self._stopped(self._held(snapshot), ORDERS_PER_PASS, "more orders follow in the next pass", 0.0)
+                return await self._conclude(held, decision, plan, limited, orders)
+            trade = permit_trade(
+                plan.trades[0], held.value, self._ledger, proof.judgement, self._unready(around), around.operator
+            )
+            stop = (
+                self._blocked(trade.why)
+                if isinstance(trade, Blocked)
+                else self._unarmed(plan, price) or await self._act(trade, held.value, proof.positions, decision, around)
+            )
+            if stop is not None:
+                return self._stopped(held, orders, stop)
+            positions = await self._reader.read()
+            around = replace(around, readings=replace(around.readings, settings={}))
+        held = held_of(positions, self._symbol)
+        return self._stopped(held, ORDERS_PER_PASS, _Stop("more orders follow in the next pass", 0.0))
+
+    def _limited(self, decision: Decision, held: Decimal, around: Surroundings) -> tuple[Decimal, str]:
+        """The decided position as far as the risk limits let it be built up now."""
+        is_no_increase = decision.quantity == ZERO or (
+            held * decision.quantity > ZERO and abs(decision.quantity) <= abs(held)
+        )
+        if is_no_increase:
+            return decision.quantity, ""
+        allowed = self._limits.permit(self._ledger, decision, held, around.instrument, around.readings)
+        return allowed.quantity, allowed.why
+
+    def _unready(self, around: Surroundings) -> str:
+        """Why nothing may be increased now, whatever the symbol's own state."""
+        return around.unready or self._journal.problem() or self._quarantine.why or self._watch.trouble()
+
+    def _unarmed(self, plan: Plan, price: Decimal | None) -> _Stop | None:
+        """What would be sent if the operator had armed the account."""
+        if self._policy.is_armed:
+            return None
+        worth = f" at about {plain(price)} USDT" if price is not None else ""
+        orders = ", then ".join(f"{trade.side} {plain(trade.quantity)} ({trade.purpose})" for trade in plan.trades)
+        return _Stop(f"not armed; would {orders}{worth}: ./engine arm {self._policy.account}", None)
+
+    # -- one order -----------------------------------------------------------------------------------------
 
     async def _act(
-        self, trade: Trade, snapshot: AccountSnapshot, decision: Decision, around: Surroundings
-    ) -> "_Stop | None":
+        self, trade: Trade, held: Decimal, positions: Positions, decision: Decision, around: Surroundings
+    ) -> _Stop | None:
         """Send the next order; None when its fill is settled and the position is to be read again."""
-        is_increase = not trade.purpose.is_reduction
-        leverage = max(decision.leverage, ONE)
-        if is_increase:
-            waiting = self._why_increase_waits(decision, around)
-            if waiting:
-                return waiting
-            why = await self._executor.settle_settings(self._symbol, self._policy.margin_mode, leverage)
-            if why:
-                return self._failed(why)
-        margin_mode = self._policy.margin_mode
-        position = _position_of(snapshot, self._symbol)
-        if not is_increase and position and position.margin_mode:
-            margin_mode = position.margin_mode
-        result = await self._executor.trade(self._ledger, trade, around.instrument, margin_mode, leverage)
+        if trade.purpose.is_reduction:
+            return await self._reduce(trade, positions, around)
+        return await self._increase(trade, held, positions, decision, around)
+
+    async def _reduce(self, trade: Trade, positions: Positions, around: Surroundings) -> _Stop | None:
+        decision = self._ledger.decision
+        leverage = max(decision.leverage if decision else ONE, ONE)
+        position = None if isinstance(positions, Unknown) else positions.value.get(self._symbol)
+        margin_mode = (position.margin_mode if position else None) or self._policy.margin_mode
+        result = await self._send(trade, margin_mode, leverage, around)
+        if isinstance(result, Settled) and result.filled != ZERO:
+            self._failed_reductions, self._pace = 0, RetryPace()
+            return None
+        if isinstance(result, Unsettled):
+            return _Stop(result.why, UNSETTLED_RETRY_SECONDS)
+        self._failed_reductions += 1
+        retry_seconds = reduction_retry_seconds(self._failed_reductions)
+        if isinstance(result, RefusedOutcome):
+            reaction = await self._react(result)
+            if reaction is Reaction.READ_AGAIN and self._failed_reductions < READS_AFTER_REFUSAL:
+                return None
+            return _Stop(_tell_refusal(result), max(retry_seconds, result.retry_after_seconds or 0.0))
+        return _Stop("the order ended without a fill", retry_seconds)
+
+    async def _increase(
+        self, trade: Trade, held: Decimal, positions: Positions, decision: Decision, around: Surroundings
+    ) -> _Stop | None:
+        waiting = self._why_increase_waits(decision, around)
+        if waiting:
+            return waiting
+        sized = self._largest_order(trade, around)
+        if isinstance(sized, _Stop):
+            return sized
+        leverage = max(min(decision.leverage, around.instrument.max_leverage), ONE)
+        read_before = around.readings.settings.get(self._symbol)
+        unproven = await settle_settings(self._exchange, self._symbol, self._policy.margin_mode, leverage, read_before)
+        if unproven:
+            return await self._face_unproven(unproven, held, positions, decision, around)
+        if around.is_superseded() or self._ledger.decision is not decision:
+            return _Stop("newer targets have arrived", 0.0)
+        self._limits.count_increase()
+        return await self._take_result(await self._send(sized, self._policy.margin_mode, leverage, around))
+
+    async def _take_result(self, result: TradeResult) -> _Stop | None:
+        """What came of an increase; None when it filled and the position is to be read again."""
         if isinstance(result, Unsettled):
             return _Stop(result.why, UNSETTLED_RETRY_SECONDS)
         if isinstance(result, RefusedOutcome):
-            return await self._react(result)
+            reaction = await self._react(result)
+            stop = self._failed(_tell_refusal(result), result.retry_after_seconds)
+            return None if reaction is Reaction.READ_AGAIN and self._pace.failures < READS_AFTER_REFUSAL else stop
         if result.filled == ZERO:
             return self._failed("the order ended without a fill")
         self._pace = RetryPace()
         return None
 
-    async def _react(self, refusal: RefusedOutcome) -> "_Stop | None":
+    def _largest_order(self, trade: Trade, around: Surroundings) -> Trade | _Stop:
+        """The increase cut to the largest order that the risk limits allow."""
+        largest = self._limits.largest_order(price_of(around.readings, self._symbol))
+        if largest is None or trade.quantity <= largest:
+            return trade
+        quantity = round_towards_zero(largest, around.instrument.lot_step)
+        if quantity < around.instrument.min_quantity:
+            return _Stop("the limit on one order is below what the exchange trades at once", None)
+        return replace(trade, quantity=quantity)
+
+    async def _send(
+        self, trade: Trade, margin_mode: MarginMode, leverage: Decimal, around: Surroundings
+    ) -> TradeResult:
+        result = await self._executor.trade(
+            self._ledger, trade, around.instrument, margin_mode, leverage, around.is_superseded
+        )
+        is_down = isinstance(result, RefusedOutcome) and result.reason is RefusalReason.MAINTENANCE
+        if isinstance(result, Unsettled):
+            self._watch.saw_order(f"order without a clear answer: {result.why}")
+        else:
+            if isinstance(result, Settled):
+                self._quarantine.end()
+            self._watch.saw_order(_tell_refusal(result) if is_down and isinstance(result, RefusedOutcome) else "")
+        return result
+
+    async def _face_unproven(
+        self, unproven: Unproven, held: Decimal, positions: Positions, decision: Decision, around: Surroundings
+    ) -> _Stop | None:
+        """No increase without proven settings; where the policy says so, close what stands in their way, once."""
+        may_close = (
+            unproven.is_leverage_refused
+            and self._policy.on_leverage_refused is OnLeverageRefused.CLOSE_AND_REOPEN
+            and held != ZERO
+            and self._reopened_decision != decision.number
+        )
+        if not may_close:
+            return self._failed(unproven.why)
+        self._reopened_decision = decision.number
+        self._tell("closing to change the leverage", why=unproven.why, held=held)
+        side = reconcile(held, ZERO, around.instrument, None).trades[0].side
+        return await self._reduce(Trade(side, abs(held), Purpose.CLOSE), positions, around)
+
+    async def _react(self, refusal: RefusedOutcome) -> Reaction:
         reaction = REACTIONS[refusal.reason]
         if reaction is Reaction.REFRESH_RULES:
             await self._exchange.refresh_instruments()
-        stop = self._failed(f"{refusal.reason}: {refusal.detail}", refusal.retry_after_seconds)
-        if reaction is Reaction.READ_AGAIN and self._pace.failures < 3:
-            return None
-        return stop
+        if reaction is Reaction.STOP_ACCOUNT:
+            self._quarantine.begin(_tell_refusal(refusal), is_unreadable=False)
+        return reaction
 
-    def _why_increase_waits(self, decision: Decision, around: Surroundings) -> "_Stop | None":
+    def _why_increase_waits(self, decision: Decision, around: Surroundings) -> _Stop | None:
         if decision.number != self._paced_decision:
             self._pace, self._paced_decision = RetryPace(), decision.number
         if around.is_superseded():
@@ -150,94 +281,42 @@ class SymbolWorker:
             return _Stop(self._pace.why, (self._pace.next_try_at - now).total_seconds())
         return None
 
-    def _failed(self, why: str, retry_after_seconds: float | None = None) -> "_Stop":
+    def _failed(self, why: str, retry_after_seconds: float | None = None) -> _Stop:
         now = self._clock.now()
         self._pace = after_failure(self._pace, now, why, retry_after_seconds)
         next_try_at = self._pace.next_try_at or now
         return _Stop(why, (next_try_at - now).total_seconds())
 
-    async def _explain(
-        self, snapshot: AccountSnapshot, instrument: Instrument
-    ) -> tuple[AccountSnapshot, PositionJudgement]:
-        """Read until journaled fills explain the position, or two late reads agree that they do not."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._exchange.capabilities.read_lag_bound_seconds
-        delay_seconds = FIRST_READ_DELAY_SECONDS
-        while True:
-            held = self._held(snapshot)
-            ledger = self._ledger
-            if ledger.unsettled or isinstance(held, Unknown):
-                return snapshot, PositionJudgement(Whose.OURS)
-            judgement = judge_position(ledger, held.value, instrument)
-            if judgement.whose is Whose.OURS:
-                return snapshot, judgement
-            if loop.time() + delay_seconds > deadline:
-                break
-            await asyncio.sleep(delay_seconds)
-            delay_seconds *= 2
-            snapshot = await self._reader.read()
-        if ledger.lost and await self._executor.look_again(ledger):
-            return snapshot, judge_position(self._ledger, held.value, instrument)
-        return snapshot, await self._face_foreign_change(held.value, judgement, instrument)
+    # -- the end of a pass ---------------------------------------------------------------------------------
 
-    async def _face_foreign_change(
-        self, held: Decimal, judgement: PositionJudgement, instrument: Instrument
-    ) -> PositionJudgement:
-        """Apply the account's policy to a position that our fills do not explain."""
-        ledger = self._ledger
-        now = self._clock.now()
-        first_start = judgement.whose is Whose.FIRST_SIGHT and self._policy.adopt_on_first_start
-        if ledger.adopter or first_start:
-            why = f"{ledger.adopter} agreed" if ledger.adopter else "adopt_on_first_start"
-            await self._journal.record(self._adopted(held, now, why))
-            return judge_position(self._ledger, held, instrument)
-        self._tell("position changed without us", kind=judgement.whose, evidence=judgement.evidence)
-        if judgement.whose is not Whose.SHRUNK:
-            return judgement
-        policy = self._policy.on_foreign_change
-        adopted = self._adopted(held, now, f"on_foreign_change: {policy}; {judgement.evidence}")
-        if policy is OnForeignChange.REDUCE_ONLY and ledger.standing is Standing.ACTIVE:
-            restricted = StandingChanged(
-                ledger.account, self._symbol, now, Standing.REDUCE_ONLY, "engine", judgement.evidence
-            )
-            await self._journal.record(adopted, restricted)
-        elif policy is OnForeignChange.ADOPT and ledger.decision:
-            kept = replace(ledger.decision, number=ledger.decision.number + 1, quantity=held, decided_at=now)
-            await self._journal.record(adopted, DecisionMade(ledger.account, self._symbol, now, kept))
-        else:
-            await self._journal.record(adopted)
-        return judge_position(self._ledger, held, instrument)
-
-    def _adopted(self, held: Decimal, now: datetime, why: str) -> PositionAdopted:
-        return PositionAdopted(self._ledger.account, self._symbol, now, held, why)
-
-    async def _confirm(self, held: Known[Decimal], decision: Decision, plan: Plan, orders: int) -> SymbolOutcome:
-        """Nothing is left to trade; remember it, unless an order may still change it."""
+    async def _conclude(
+        self, held: Known[Decimal], decision: Decision, plan: Plan, limited: str, orders: int
+    ) -> SymbolOutcome:
+        """Nothing is left to trade now: remember that the target is held, or say what keeps it from being held."""
         ledger = self._ledger
         if ledger.unsettled:
-            return self._stopped(held, orders, "an order is still unsettled", UNSETTLED_RETRY_SECONDS)
+            return self._stopped(held, orders, _Stop("an order is still unsettled", UNSETTLED_RETRY_SECONDS))
+        if limited:
+            return self._stopped(held, orders, _Stop(limited, WAITING_RETRY_SECONDS))
         if not ledger.is_confirmed:
             self._tell("target confirmed", decision=decision.number, depth=decision.depth, held=held.value)
-            confirmed = TargetConfirmed(
-                ledger.account, self._symbol, self._clock.now(), decision.number, decision.depth, held.value
+            now, number = self._clock.now(), decision.number
+            await self._journal.note(
+                TargetConfirmed(ledger.account, self._symbol, now, number, decision.depth, held.value)
             )
-            await self._journal.record(confirmed)
-        why = plan.note or decision.unreachable
+        why = plan.note or decision.unreachable or decision.capped
         return SymbolOutcome(self._symbol, held, is_confirmed=True, why=why, orders=orders)
 
-    def _retry_after_block(self) -> float | None:
-        return UNSETTLED_RETRY_SECONDS if self._ledger.unsettled else None
+    def _blocked(self, why: str) -> _Stop:
+        return _Stop(why, UNSETTLED_RETRY_SECONDS if self._ledger.unsettled else self._retry_of_trouble())
 
-    def _stopped(self, held: Reading[Decimal], orders: int, why: str, retry_seconds: float | None) -> SymbolOutcome:
-        retry_at = None if retry_seconds is None else self._clock.now() + timedelta(seconds=retry_seconds)
-        return SymbolOutcome(self._symbol, held, is_confirmed=False, why=why, orders=orders, retry_at=retry_at)
+    def _retry_of_trouble(self) -> float | None:
+        return WAITING_RETRY_SECONDS if self._watch.trouble() else None
 
-    def _held(self, snapshot: AccountSnapshot) -> Reading[Decimal]:
-        positions = snapshot.positions
-        if isinstance(positions, Unknown):
-            return positions
-        position = positions.value.get(self._symbol)
-        return Known(position.quantity if position else ZERO, positions.read_at)
+    def _stopped(self, held: Reading[Decimal], orders: int, stop: _Stop) -> SymbolOutcome:
+        seconds = stop.retry_seconds
+        retry_at = None if seconds is None else self._clock.now() + timedelta(seconds=seconds)
+        return SymbolOutcome(self._symbol, held, is_confirmed=False, why=stop.why, orders=orders, retry_at=retry_at)
 
     @property
     def _ledger(self) -> SymbolLedger:
@@ -247,13 +326,5 @@ class SymbolWorker:
         self._telemetry.tell(event, account=str(self._policy.account), symbol=self._symbol, **facts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """Why this pass ends for the symbol, and after how many seconds to try again (None: when woken)."""
-
-    why: str
-    retry_seconds: float | None
-
-
-def _position_of(snapshot: AccountSnapshot, symbol: Symbol) -> Position | None:
-    return None if isinstance(snapshot.positions, Unknown) else snapshot.positions.value.get(symbol)
+def _tell_refusal(refusal: RefusedOutcome) -> str:
+    return f"{refusal.reason}: {refusal.detail}"

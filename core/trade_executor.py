@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from core.account_worker import AccountWorker
+from core.exchange_watch import ExchangeWatch
 from core.model.events import AdoptionGranted, Event, StandingChanged
 from core.model.failures import EngineError, StorageFailure
 from core.model.outcome import PassReport
@@ -18,6 +19,8 @@ from core.signal_manager import SignalManager
 
 DEFAULT_POLL_SECONDS = 0.5
 FAILED_PASS_PAUSE_SECONDS = 5.0
+STOP_GRACE_SECONDS = 1.0
+"""How long passes may go on after the engine was asked to stop; the process is to be gone 1.5 s after the signal."""
 
 
 class TradeExecutor:
@@ -33,6 +36,7 @@ class TradeExecutor:
         pass_view: PassView,
         telemetry: Telemetry,
         poll_seconds: float = DEFAULT_POLL_SECONDS,
+        failed_pass_pause_seconds: float = FAILED_PASS_PAUSE_SECONDS,
     ) -> None:
         self._config_source = config_source
         self._signal_manager = signal_manager
@@ -42,28 +46,54 @@ class TradeExecutor:
         self._pass_view = pass_view
         self._telemetry = telemetry
         self._poll_seconds = poll_seconds
+        self._failed_pass_pause_seconds = failed_pass_pause_seconds
         self._nudge = asyncio.Event()
+        self._stopping = False
         self._problem = ""
+        self._journal_problem = ""
+        watches: dict[str, ExchangeWatch] = {}
+        for worker in workers:
+            worker.watch = watches.setdefault(worker.policy.account.exchange, worker.watch)
+        if any(worker.policy.is_live for worker in workers):
+            signal_manager.demand_authentication()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the sources until asked to stop; what is in flight then is in the journal.
 
         Args:
-            stop: Set to end; the accounts' tasks are cancelled at once, an open question to an exchange
-                is settled by the next start.
+            stop: Set to end. No new targets are taken and no increase begins; passes may end within a grace time, and
+                an open question to an exchange is settled by the next start.
         """
+        self._set_stopping(is_stopping=False)
         followers = [
             asyncio.create_task(self._follow(worker), name=str(worker.policy.account)) for worker in self._workers
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                await self.execute()
+                await self._execute_and_tell()
                 await self._wait(stopping)
         finally:
+            self._set_stopping(is_stopping=True)
+            await asyncio.wait(followers, timeout=STOP_GRACE_SECONDS)
             for task in (*followers, stopping):
                 task.cancel()
             await asyncio.gather(*followers, stopping, return_exceptions=True)
+            await asyncio.gather(*(worker.stop() for worker in self._workers))
+
+    def _set_stopping(self, *, is_stopping: bool) -> None:
+        self._stopping = is_stopping
+        for worker in self._workers:
+            worker.wind_down(is_stopping=is_stopping)
+
+    async def _execute_and_tell(self) -> None:
+        """One merge; a fault in it is told, and the accounts go on with the targets they have."""
+        try:
+            await self.execute()
+        except EngineError as error:
+            self._telemetry.tell("merge failed", why=str(error))
+        except Exception as error:  # noqa: BLE001 - the boundary of one merge: no source may stop the accounts
+            self._telemetry.tell("merge failed unexpectedly", why=f"{type(error).__name__}: {error}")
 
     def nudge(self) -> None:
         """Look at the sources and the configuration now instead of at the next poll."""
@@ -72,6 +102,7 @@ class TradeExecutor:
     async def execute(self) -> bool:
         """One merge: load the configuration once, merge all sources, hand over; whether anything changed."""
         await self._apply_commands()
+        self._tell_journal_problem()
         config = self._load_weight_config()
         update = await self._signal_manager.check_for_updates(config)
         if update is None:
@@ -114,8 +145,18 @@ class TradeExecutor:
             self._telemetry.tell(
                 "operator command applied", verb=command.verb, scope=str(command.scope), by=command.by, why=command.why
             )
+            if command.verb is Verb.RESUME and command.scope.symbol is None and command.scope.source is None:
+                for worker in self._workers:
+                    if command.scope.account in (None, worker.policy.account):
+                        await worker.resume()
         for worker in self._workers if commands else ():
             worker.wake()
+
+    def _tell_journal_problem(self) -> None:
+        problem = self._journal.problem()
+        if problem != self._journal_problem:
+            self._journal_problem = problem
+            self._telemetry.tell("journal not durable, increases stop, reductions go on", why=problem)
 
     def _events_of(self, command: OperatorCommand) -> list[Event]:
         """What a command changes in the ledgers of the accounts it is about."""
@@ -133,17 +174,17 @@ class TradeExecutor:
 
     async def _follow(self, worker: AccountWorker) -> None:
         """One account's own loop; its failures are told and never reach another account."""
-        while True:
+        while not self._stopping:
             await worker.wait_for_work()
             try:
                 await self.process_account(worker)
             except EngineError as error:
                 self._telemetry.tell("pass failed", account=str(worker.policy.account), why=str(error))
-                await asyncio.sleep(FAILED_PASS_PAUSE_SECONDS)
+                await asyncio.sleep(self._failed_pass_pause_seconds)
             except Exception as error:  # noqa: BLE001 - the boundary of one account: a fault of ours stays in it
                 why = f"{type(error).__name__}: {error}"
                 self._telemetry.tell("pass failed unexpectedly", account=str(worker.policy.account), why=why)
-                await asyncio.sleep(FAILED_PASS_PAUSE_SECONDS)
+                await asyncio.sleep(self._failed_pass_pause_seconds)
 
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         """Until a nudge, the next poll or the end."""

@@ -1,6 +1,7 @@
 """The journal on disk: SQLite, WAL, synchronous=FULL; one connection, one transaction per turn of the loop."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,14 @@ from core.model.events import Event, SymbolEvent
 from core.model.failures import StorageFailure
 from core.model.identity import INSTALLATION_TAG_LENGTH, AccountId, SourceName, Symbol
 from core.model.ledger import LedgerKey, SymbolLedger
+from core.model.risk import ValueMarks
 from core.model.signal import SourceFrame
 from core.model.standing import STANDING_OF, OperatorCommand, SetStanding, Standings
 from operations.committers import Committer, commit_inline
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 EPOCH_BYTES = 16
+MARKS_PREFIX = "value_marks "
 
 _KINDS: dict[str, type[SymbolEvent]] = {
     name: kind
@@ -34,18 +37,21 @@ class JournalFile:
     """core.ports.journal.Journal on SQLite.
 
     Events and the ledgers folded from them are written in one transaction, so a crash leaves both or
-    neither. After a failed commit the journal is broken: every later record is refused.
+    neither. After a failed commit the journal is broken: every later record is refused, notes stay in memory, and
+    order ids are derived from an epoch of their own, so that the next start never meets them.
     """
 
-    def __init__(self, connection: apsw.Connection, committer: Committer = commit_inline) -> None:
+    def __init__(self, connection: apsw.Connection, committer: Committer = commit_inline, chance: str = "") -> None:
         self._connection = connection
         self._committer = committer
+        self._chance = chance
         self._ledgers = dict(_read_ledgers(connection))
         self._by_account: dict[AccountId, dict[Symbol, SymbolLedger]] = {}
         for (account, symbol), ledger in self._ledgers.items():
             self._by_account.setdefault(account, {})[symbol] = ledger
         self._frames = dict(_read_frames(connection))
         self._standings = _read_standings(connection)
+        self._marks = dict(_read_marks(connection))
         self._last_command = int(_read_meta(connection, "last_command") or 0)
         self._epoch = _read_meta(connection, "epoch")
         self._tag = _read_meta(connection, "tag")
@@ -82,16 +88,32 @@ class JournalFile:
 
     async def record_command(self, command: OperatorCommand, *events: Event) -> None:
         """Apply a command: its standing, its events and its number become durable together."""
-        self._refuse_if_broken()
         rows: list[Row] = []
         if command.verb in STANDING_OF:
             standing = STANDING_OF[command.verb]
-            entry = SetStanding(command.scope, standing, command.by, command.at, command.why)
-            self._standings = self._standings.with_entry(entry)
-            rows += _standings_rows(self._standings)
+            rows += self._stand(SetStanding(command.scope, standing, command.by, command.at, command.why))
         self._last_command = command.number
         rows.append(("UPDATE meta SET value = ? WHERE key = 'last_command'", (str(command.number),)))
-        await self._write(rows + self._fold(events))
+        await self._try_to_write(rows + self._fold(events))
+
+    async def record_standing(self, entry: SetStanding) -> None:
+        """Set a standing that no command asked for."""
+        await self._try_to_write(self._stand(entry))
+
+    def value_marks(self, account: AccountId) -> ValueMarks | None:
+        """What the account's losses are measured against."""
+        return self._marks.get(account)
+
+    async def remember_marks(self, account: AccountId, marks: ValueMarks | None) -> None:
+        """Replace what the account's losses are measured against."""
+        key = f"{MARKS_PREFIX}{account}"
+        if marks is None:
+            self._marks.pop(account, None)
+            await self._try_to_write([("DELETE FROM meta WHERE key = ?", (key,))])
+        else:
+            self._marks[account] = marks
+            payload = msgspec.json.encode(marks).decode()
+            await self._try_to_write([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, payload))])
 
     def last_frames(self) -> Mapping[SourceName, SourceFrame]:
         """The newest good frame of each source."""
@@ -102,12 +124,19 @@ class JournalFile:
         self._refuse_if_broken()
         await self._write(self._fold(events))
 
+    async def note(self, *events: Event) -> bool:
+        """Fold the events and make them durable if the disk can; whether it did."""
+        return await self._try_to_write(self._fold(events))
+
+    def problem(self) -> str:
+        """Why nothing can be made durable any more."""
+        return self._broken
+
     async def remember_frame(self, frame: SourceFrame) -> None:
         """Keep a source's newest good frame."""
-        self._refuse_if_broken()
         self._frames[frame.source] = frame
         payload = msgspec.json.encode(frame).decode()
-        await self._write([("INSERT OR REPLACE INTO frames VALUES (?, ?)", (frame.source, payload))])
+        await self._try_to_write([("INSERT OR REPLACE INTO frames VALUES (?, ?)", (frame.source, payload))])
 
     def history(self, account: AccountId, symbol: Symbol, limit: int = 200) -> list[Event]:
         """The newest events of one symbol, oldest first."""
@@ -127,6 +156,19 @@ class JournalFile:
             self._by_account.setdefault(account, {})[symbol] = ledger
         return [_event_row(event) for event in events] + [_ledger_row(key, ledger) for key, ledger in changed.items()]
 
+    def _stand(self, entry: SetStanding) -> list[Row]:
+        self._standings = self._standings.with_entry(entry)
+        return _standings_rows(self._standings)
+
+    async def _try_to_write(self, rows: list[Row]) -> bool:
+        if self._broken:
+            return False
+        try:
+            await self._write(rows)
+        except StorageFailure:
+            return False
+        return True
+
     async def _write(self, rows: list[Row]) -> None:
         self._waiting += rows
         if self._flush is None:
@@ -141,6 +183,7 @@ class JournalFile:
             await self._committer(lambda: self._commit(rows))
         except apsw.Error as error:
             self._broken = f"the journal could not be written: {error}"
+            self._epoch = hashlib.sha256(f"{self._epoch} after a failed write {self._chance}".encode()).hexdigest()
             raise StorageFailure(self._broken) from error
 
     def _commit(self, rows: Sequence[Row]) -> None:
@@ -165,8 +208,8 @@ def open_journal(
 
     Args:
         path: The database file; its folder is created with mode 0700.
-        new_epoch: 32 hex characters of chance, used only when the journal is created; its first characters,
-            in base 36, become the installation's tag.
+        new_epoch: 32 hex characters of chance, used when the journal is created (its first characters, in base
+            36, become the installation's tag) and for the orders after a failed write.
         committer: Where commits run.
         vfs: Name of a SQLite VFS, empty for the system's.
         migrations: The folder of numbered scripts.
@@ -183,7 +226,7 @@ def open_journal(
         with connection:
             _migrate(connection, path, migrations)
             _write_identity(connection, new_epoch)
-        return JournalFile(connection, committer)
+        return JournalFile(connection, committer, new_epoch)
     except (apsw.Error, OSError, msgspec.MsgspecError) as error:
         raise StorageFailure(f"{path}: the journal cannot be opened: {error}") from error
 
@@ -262,6 +305,13 @@ def _read_frames(connection: apsw.Connection) -> Iterator[tuple[SourceName, Sour
     for (payload,) in connection.execute("SELECT payload FROM frames"):
         frame = msgspec.json.decode(str(payload), type=SourceFrame)
         yield frame.source, frame
+
+
+def _read_marks(connection: apsw.Connection) -> Iterator[tuple[AccountId, ValueMarks]]:
+    query = "SELECT key, value FROM meta WHERE key LIKE ? ORDER BY key"
+    for key, payload in connection.execute(query, (f"{MARKS_PREFIX}%",)):
+        account = AccountId.parse(str(key).removeprefix(MARKS_PREFIX))
+        yield account, msgspec.json.decode(str(payload), type=ValueMarks)
 
 
 def _read_meta(connection: apsw.Connection, key: str) -> str:

@@ -23,6 +23,7 @@ from core.model.events import (
 from core.model.failures import EngineError
 from core.model.identity import ClientOrderId
 from core.model.ledger import IllegalTransition, LedgerKey, OrderPhase, OrderRecord, SymbolLedger
+from core.model.money import ZERO
 from core.model.standing import Standing
 
 LOST_ORDERS_REMEMBERED = 20
@@ -101,7 +102,10 @@ def _(event: OrderSettled, ledger: SymbolLedger) -> SymbolLedger:
             f"order {event.client_order_id}: a fill of {event.filled} does not fit "
             f"{record.intent.side} {record.intent.quantity}"
         )
-    return replace(_without_record(ledger, event.client_order_id), owned=ledger.owned + event.filled)
+    settled = _without_record(ledger, event.client_order_id)
+    if event.filled == ZERO:
+        return settled
+    return replace(settled, owned=ledger.owned + event.filled, last_fill=event.filled, last_fill_at=event.at)
 
 
 @_apply.register
@@ -121,7 +125,7 @@ def _(event: OrderResent, ledger: SymbolLedger) -> SymbolLedger:
 
 @_apply.register
 def _(event: TargetConfirmed, ledger: SymbolLedger) -> SymbolLedger:
-    return replace(ledger, confirmed=event.number, confirmed_depth=event.depth)
+    return replace(ledger, confirmed=event.number, confirmed_depth=event.depth, last_fill_at=None)
 
 
 @_apply.register
@@ -137,7 +141,7 @@ def _(event: AdoptionGranted, ledger: SymbolLedger) -> SymbolLedger:
 @_apply.register
 def _(event: StandingChanged, ledger: SymbolLedger) -> SymbolLedger:
     reason = "" if event.standing is Standing.ACTIVE else f"{event.by}: {event.why}"
-    return replace(ledger, standing=event.standing, standing_reason=reason)
+    return replace(ledger, standing=event.standing, standing_reason=reason, binding_until=event.binding_until)
 
 
 def _with_record(ledger: SymbolLedger, record: OrderRecord) -> SymbolLedger:

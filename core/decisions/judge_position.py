@@ -1,12 +1,23 @@
 """Whose a position is: what journaled fills explain, and what they do not."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from core.model.decision import Decision
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
-from core.model.money import ZERO, plain
+from core.model.money import ONE, ZERO, divide, plain
+
+STALE_READ_SECONDS = 60.0
+"""How long a read that shows the position from before our last fill counts as late, not as somebody else's doing."""
+
+LIQUIDATION_SHARE = Decimal("0.7")
+"""Share of the margin that an adverse move must have eaten for a vanished position to look liquidated."""
+
+LIQUIDATION_REST = timedelta(minutes=15)
+"""After what looks like a liquidation, a fresh entry counts only so much later."""
 
 
 class Whose(StrEnum):
@@ -16,6 +27,7 @@ class Whose(StrEnum):
     FIRST_SIGHT = "first_sight"
     SHRUNK = "shrunk"
     FOREIGN = "foreign"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,8 @@ class PositionJudgement:
     Attributes:
         whose: OURS: journaled fills explain it within one lot. FIRST_SIGHT: we never traded the symbol and
             something is held. SHRUNK: someone closed part or all of ours (hand, liquidation, ADL).
-            FOREIGN: it is larger than ours or on the other side.
+            FOREIGN: it is larger than ours or on the other side. STALE: the read still shows the position from before
+            our last fill, so nothing is known of the one after it.
         evidence: In words, for people; empty when ours.
     """
 
@@ -33,7 +46,7 @@ class PositionJudgement:
     evidence: str = ""
 
 
-def judge_position(ledger: SymbolLedger, held: Decimal, instrument: Instrument) -> PositionJudgement:
+def judge_position(ledger: SymbolLedger, held: Decimal, instrument: Instrument, now: datetime) -> PositionJudgement:
     """Compare a freshly read position with what journaled fills explain.
 
     Only to be asked when no order of ours is unsettled.
@@ -43,5 +56,28 @@ def judge_position(ledger: SymbolLedger, held: Decimal, instrument: Instrument) 
     told = f"the exchange holds {plain(held)}, our fills explain {plain(ledger.owned)}"
     if not ledger.ever_traded:
         return PositionJudgement(Whose.FIRST_SIGHT, told)
+    if _shows_the_time_before(ledger, held, instrument, now):
+        return PositionJudgement(Whose.STALE, f"{told}; the exchange still shows the time before our last fill")
     shrunk = held == ZERO or (held * ledger.owned > ZERO and abs(held) < abs(ledger.owned))
     return PositionJudgement(Whose.SHRUNK if shrunk else Whose.FOREIGN, told)
+
+
+def looks_liquidated(decision: Decision | None, price: Decimal | None) -> bool:
+    """Whether the price has moved against a decided position far enough to have liquidated it.
+
+    An isolated position is liquidated where its loss has eaten its margin but for the maintenance part; a move of
+    0.7 / leverage against the decided price is taken as that. An unknown price counts as liquidated.
+    """
+    if decision is None or decision.price is None or decision.quantity == ZERO:
+        return False
+    if price is None:
+        return True
+    side = ONE if decision.quantity > ZERO else -ONE
+    adverse_move = divide((decision.price - price) * side, decision.price)
+    return adverse_move * max(decision.leverage, ONE) >= LIQUIDATION_SHARE
+
+
+def _shows_the_time_before(ledger: SymbolLedger, held: Decimal, instrument: Instrument, now: datetime) -> bool:
+    if ledger.last_fill_at is None or now - ledger.last_fill_at > timedelta(seconds=STALE_READ_SECONDS):
+        return False
+    return abs(held - (ledger.owned - ledger.last_fill)) < instrument.lot_step

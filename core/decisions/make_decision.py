@@ -1,10 +1,12 @@
 """When a merged target asks for a new decision, and what that decision is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from core.decisions.check_risk import DECISION_RULES, Allowed, check_risk
+from core.decisions.risk_rules import Proposal, price_problem
 from core.decisions.size_position import Sizing, size_position
 from core.model.decision import Decision
 from core.model.events import DecisionMade, Event, StandingChanged
@@ -12,14 +14,16 @@ from core.model.failures import InvalidInput
 from core.model.identity import Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
-from core.model.money import ZERO
-from core.model.position import AccountSnapshot, Quote
+from core.model.money import ZERO, plain
+from core.model.position import AccountSnapshot, Quote, SymbolSettings
 from core.model.reading import Known, Reading, Unknown
+from core.model.risk import ResizeBand, RiskLimits
 from core.model.signal import MergedTarget
 from core.model.standing import Standing
 
 DEPTH_TOLERANCE = Decimal("0.0001")
 DEPTH_TOLERANCE_RATIO = Decimal("0.001")
+NO_LIMITS = RiskLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,13 @@ class Readings:
         snapshot: Value and positions.
         quotes: Prices by symbol.
         instruments: The exchange's rules by symbol.
+        settings: Margin mode and leverage of the symbols that may soon be increased, where they are settings.
     """
 
     snapshot: AccountSnapshot
     quotes: Mapping[Symbol, Reading[Quote]]
     instruments: Reading[Mapping[Symbol, Instrument]]
+    settings: Mapping[Symbol, Reading[SymbolSettings]] = field(default_factory=dict)
 
 
 def depth_changed(previous: Decimal, current: Decimal) -> bool:
@@ -67,35 +73,139 @@ def asks_for_decision(ledger: SymbolLedger, target: MergedTarget) -> bool:
 
 
 def decide(
-    ledger: SymbolLedger, target: MergedTarget, readings: Readings, config_version: str, now: datetime
+    ledger: SymbolLedger,
+    target: MergedTarget,
+    readings: Readings,
+    config_version: str,
+    now: datetime,
+    limits: RiskLimits = NO_LIMITS,
+    others_notional: Reading[Decimal] | None = None,
 ) -> list[Event] | str:
     """The events that make a new target the one in force, or why it cannot be sized.
 
-    A target of zero needs neither value nor price. An entry from flat or on the other side lifts a
-    restriction that the engine itself had set.
+    A target of zero needs neither value nor price, nor does the exit from the other side. An entry from flat or on
+    the other side lifts a restriction that the engine itself had set.
+
+    Args:
+        ledger: What the journal knows of the symbol.
+        target: What the sources ask now, under the account's own cap on leverage.
+        readings: What this pass read.
+        config_version: The configuration in force.
+        now: UTC time.
+        limits: The operator's risk limits.
+        others_notional: Value of the account's other positions in USDT, None when there are none.
     """
-    number = ledger.decision.number + 1 if ledger.decision else 1
     if target.is_flat:
-        decision = Decision(number, ZERO, target.leverage, config_version, None, None, ZERO, "", now)
-    else:
-        sizing = _size(target, readings)
-        if isinstance(sizing, str):
-            return sizing
-        decision = Decision(
-            number=number,
-            depth=target.depth,
-            leverage=target.leverage,
-            config_version=config_version,
-            equity=sizing.equity,
-            price=sizing.price,
-            quantity=sizing.quantity,
-            unreachable=sizing.unreachable,
-            decided_at=now,
-        )
+        return _made(ledger, _flat(ledger, target, config_version, now, ""), now)
+    sizing = _size(target, readings, limits, now)
+    if isinstance(sizing, str):
+        leaves_other_side = ledger.decision is not None and ledger.decision.quantity * target.depth < ZERO
+        return _made(ledger, _flat(ledger, target, config_version, now, sizing), now) if leaves_other_side else sizing
+    allowed = _cap(ledger, target, sizing, readings, now, limits, others_notional)
+    decision = Decision(
+        number=_next_number(ledger),
+        depth=target.depth,
+        leverage=target.leverage,
+        config_version=config_version,
+        equity=sizing.equity,
+        price=sizing.price,
+        quantity=allowed.quantity,
+        unreachable=sizing.unreachable,
+        decided_at=now,
+        capped=allowed.why,
+        contributions=target.contributions,
+    )
+    return _made(ledger, decision, now)
+
+
+def decide_resize(
+    ledger: SymbolLedger,
+    target: MergedTarget,
+    readings: Readings,
+    config_version: str,
+    now: datetime,
+    band: ResizeBand,
+    limits: RiskLimits = NO_LIMITS,
+    others_notional: Reading[Decimal] | None = None,
+) -> list[Event]:
+    """The events of a new size for an unchanged target, none while it lies within the band or before its time.
+
+    Args:
+        ledger: What the journal knows of the symbol.
+        target: What the sources ask, unchanged since the decision in force.
+        readings: What this pass read.
+        config_version: The configuration in force.
+        now: UTC time.
+        band: How far the ideal size must have moved, and the least age of the decision.
+        limits: The operator's risk limits.
+        others_notional: Value of the account's other positions in USDT, None when there are none.
+    """
+    decision = ledger.decision
+    if decision is None or target.is_flat or (now - decision.decided_at).total_seconds() < band.every_seconds:
+        return []
+    events = decide(ledger, target, readings, config_version, now, limits, others_notional)
+    if isinstance(events, str) or not isinstance(events[0], DecisionMade):
+        return []
+    moved = abs(events[0].decision.quantity - decision.quantity)
+    return events if moved * 100 > abs(decision.quantity) * band.band_percent else []
+
+
+def _flat(ledger: SymbolLedger, target: MergedTarget, config_version: str, now: datetime, why: str) -> Decision:
+    """A decision for no position; a reason says that another decision follows as soon as it can be sized."""
+    return Decision(
+        number=_next_number(ledger),
+        depth=ZERO,
+        leverage=target.leverage,
+        config_version=config_version,
+        equity=None,
+        price=None,
+        quantity=ZERO,
+        unreachable=why,
+        decided_at=now,
+        contributions=target.contributions,
+    )
+
+
+def _next_number(ledger: SymbolLedger) -> int:
+    return ledger.decision.number + 1 if ledger.decision else 1
+
+
+def _made(ledger: SymbolLedger, decision: Decision, now: datetime) -> list[Event]:
     events: list[Event] = [DecisionMade(ledger.account, ledger.symbol, now, decision)]
-    if ledger.standing is Standing.REDUCE_ONLY and _is_fresh_entry(ledger.decision, decision):
+    is_bound = ledger.binding_until is not None and now < ledger.binding_until
+    is_restricted = ledger.standing is Standing.REDUCE_ONLY and not is_bound
+    if is_restricted and _is_fresh_entry(ledger.decision, decision):
         events.append(StandingChanged(ledger.account, ledger.symbol, now, Standing.ACTIVE, "engine", "fresh entry"))
     return events
+
+
+def _cap(
+    ledger: SymbolLedger,
+    target: MergedTarget,
+    sizing: Sizing,
+    readings: Readings,
+    now: datetime,
+    limits: RiskLimits,
+    others_notional: Reading[Decimal] | None,
+) -> Allowed:
+    """The sized quantity under the risk limits."""
+    instruments = readings.instruments
+    if isinstance(instruments, Unknown) or sizing.quantity == ZERO:
+        return Allowed(sizing.quantity, "")
+    proposal = Proposal(
+        symbol=target.symbol,
+        target=sizing.quantity,
+        held=ledger.owned,
+        depth=target.depth,
+        leverage=sizing.leverage,
+        price=sizing.price,
+        equity=readings.snapshot.equity,
+        others_notional=others_notional or Known(ZERO, now),
+        quote=readings.quotes.get(target.symbol, Unknown("not read")),
+        increases_last_minute=0,
+        now=now,
+    )
+    return check_risk(proposal, limits, DECISION_RULES, instruments.value[target.symbol], keeps_held=False)
 
 
 def price_of(readings: Readings, symbol: Symbol) -> Decimal | None:
@@ -104,22 +214,36 @@ def price_of(readings: Readings, symbol: Symbol) -> Decimal | None:
     return quote.value.last if isinstance(quote, Known) else None
 
 
-def _size(target: MergedTarget, readings: Readings) -> Sizing | str:
-    equity, instruments = readings.snapshot.equity, readings.instruments
-    quote = readings.quotes.get(target.symbol, Unknown("not read"))
+def _size(target: MergedTarget, readings: Readings, limits: RiskLimits, now: datetime) -> Sizing | str:
+    equity, instrument = readings.snapshot.equity, _tradable(target.symbol, readings)
     if isinstance(equity, Unknown):
         return f"account value unknown: {equity.reason}"
-    if isinstance(instruments, Unknown):
-        return f"the exchange's rules are unknown: {instruments.reason}"
-    instrument = instruments.value.get(target.symbol)
-    if instrument is None:
-        return "not listed on this exchange"
-    if isinstance(quote, Unknown):
-        return f"price unknown: {quote.reason}"
+    if isinstance(instrument, str):
+        return instrument
+    quote = readings.quotes.get(target.symbol, Unknown("not read"))
+    problem = price_problem(quote, now, limits)
+    if problem or isinstance(quote, Unknown):
+        return problem
+    leverage = min(target.leverage, instrument.max_leverage)
     try:
-        return size_position(equity.value, target.depth, target.leverage, quote.value.last, instrument)
+        sizing = size_position(equity.value, target.depth, leverage, quote.value.last, instrument)
     except InvalidInput as error:
         return str(error)
+    if leverage < target.leverage and not sizing.unreachable:
+        above = f"leverage {plain(target.leverage)} is above the exchange's {plain(leverage)}, sized with that"
+        return replace(sizing, unreachable=above)
+    return sizing
+
+
+def _tradable(symbol: Symbol, readings: Readings) -> Instrument | str:
+    """The rules of a symbol that is traded now, or why there are none."""
+    instruments = readings.instruments
+    if isinstance(instruments, Unknown):
+        return f"the exchange's rules are unknown: {instruments.reason}"
+    instrument = instruments.value.get(symbol)
+    if instrument is None:
+        return "not listed on this exchange"
+    return instrument if instrument.tradable else "the exchange does not trade this symbol now"
 
 
 def _is_fresh_entry(previous: Decision | None, decision: Decision) -> bool:

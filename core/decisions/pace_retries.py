@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 120.0
+LONGEST_REDUCTION_DELAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,8 @@ def after_failure(pace: RetryPace, now: datetime, why: str, retry_after_seconds:
     doubled = FIRST_DELAY_SECONDS * 2.0 ** min(pace.failures, 10)
     delay_seconds = max(min(doubled, LONGEST_DELAY_SECONDS), retry_after_seconds or 0.0)
     return RetryPace(pace.failures + 1, now + timedelta(seconds=delay_seconds), why)
+
+
+def reduction_retry_seconds(failures: int) -> float:
+    """How soon a reduction that failed so many times in a row is tried again: 0.5, 1, 2, 4, 5 s."""
+    return min(0.5 * 2.0 ** min(max(failures - 1, 0), 10), LONGEST_REDUCTION_DELAY_SECONDS)

@@ -27,6 +27,9 @@ def permit_trade(
 ) -> Trade | Blocked:
     """Allow a trade, make it smaller, or block it.
 
+    While an order is unsettled the position cannot be explained yet; a reduction then takes at most what our fills
+    and that order together could have made.
+
     Args:
         trade: The next trade of the plan.
         held: The freshly read position, signed.
@@ -37,6 +40,8 @@ def permit_trade(
     """
     if operator and operator.standing is Standing.HALTED:
         return Blocked(str(operator))
+    if judgement.whose is Whose.STALE:
+        return Blocked(f"the position is not known: {judgement.evidence}")
     if judgement.whose is Whose.FIRST_SIGHT:
         return Blocked(f"a position that we did not open ({judgement.evidence}); adopt it or close it")
     if trade.purpose.is_reduction:
@@ -51,6 +56,11 @@ def _permit_reduction(
 ) -> Trade | Blocked:
     if any(record.intent.reduce_only for record in ledger.unsettled):
         return Blocked("a reduction is still unsettled")
+    if ledger.unsettled:
+        most = _most_that_could_be_ours(held, ledger)
+        if most == ZERO:
+            return Blocked("none of the position can be ours while an order is unsettled")
+        return replace(trade, quantity=min(trade.quantity, most))
     if judgement.whose is not Whose.FOREIGN:
         return trade
     ours = _share_of(held, ledger.owned)
@@ -74,3 +84,11 @@ def _permit_increase(trade: Trade, ledger: SymbolLedger, judgement: PositionJudg
 def _share_of(held: Decimal, owned: Decimal) -> Decimal:
     """How much of a held position is ours, unsigned."""
     return min(abs(held), abs(owned)) if held * owned > ZERO else ZERO
+
+
+def _most_that_could_be_ours(held: Decimal, ledger: SymbolLedger) -> Decimal:
+    """The largest part of a held position that fills and unsettled orders could explain, unsigned."""
+    side = 1 if held > ZERO else -1
+    arriving = (record.intent.signed_quantity * side for record in ledger.unsettled)
+    most = ledger.owned * side + sum((quantity for quantity in arriving if quantity > ZERO), ZERO)
+    return max(ZERO, min(abs(held), most))

@@ -59,8 +59,6 @@ def size_position(equity: Decimal, depth: Decimal, leverage: Decimal, price: Dec
 def _why_unreachable(notional: Decimal, quantity: Decimal, price: Decimal, instrument: Instrument) -> str:
     if notional == ZERO:
         return ""
-    if not instrument.tradable:
-        return "the exchange does not trade this symbol now"
     if abs(quantity) < instrument.min_quantity:
         smallest = plain(instrument.min_quantity)
         return f"below the exchange's minimum of {smallest} (wanted {plain(round(abs(divide(notional, price)), 8))})"

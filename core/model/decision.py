@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from core.model.signal import SourceContribution
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -19,6 +21,8 @@ class Decision:
         quantity: Signed base-asset quantity the account should hold, rounded towards zero to the lot step.
         unreachable: Why the wanted size cannot be held exactly (below minimum, not listed), empty otherwise.
         decided_at: UTC time.
+        capped: Which risk limits made it smaller and to what, empty when none did.
+        contributions: What each source said then, times its weight.
     """
 
     number: int
@@ -30,3 +34,5 @@ class Decision:
     quantity: Decimal
     unreachable: str
     decided_at: datetime
+    capped: str = ""
+    contributions: tuple[SourceContribution, ...] = ()

@@ -118,11 +118,19 @@ class PositionAdopted(SymbolEvent):
 
 @dataclass(frozen=True, slots=True)
 class StandingChanged(SymbolEvent):
-    """What may be done with the symbol changed, by whom and why."""
+    """What may be done with the symbol changed, by whom and why.
+
+    Attributes:
+        standing: What may be done from now on.
+        by: Who decided so.
+        why: The evidence, in words.
+        binding_until: UTC time before which a fresh entry does not lift it, None when any fresh entry does.
+    """
 
     standing: Standing
     by: str
     why: str
+    binding_until: datetime | None = None
 
 
 Event = (

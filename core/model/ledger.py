@@ -98,6 +98,9 @@ class SymbolLedger:
         confirmed_depth: The depth of that decision.
         ever_traded: Whether any order was ever intended or any position adopted.
         adopter: Who agreed to take over whatever the next read finds, empty when nobody.
+        binding_until: UTC time before which a fresh entry does not lift the standing, None when any does.
+        last_fill: Signed quantity of the last settled order that filled anything.
+        last_fill_at: UTC time at which that was learned; None before the first, and after a read confirmed the target.
     """
 
     account: AccountId
@@ -112,6 +115,9 @@ class SymbolLedger:
     confirmed_depth: Decimal = ZERO
     ever_traded: bool = False
     adopter: str = ""
+    binding_until: datetime | None = None
+    last_fill: Decimal = ZERO
+    last_fill_at: datetime | None = None
 
     @property
     def unsettled(self) -> tuple[OrderRecord, ...]:
@@ -122,6 +128,13 @@ class SymbolLedger:
     def lost(self) -> tuple[OrderRecord, ...]:
         """Orders whose window closed without a trace; looked at again when a position is unexplained."""
         return tuple(record for record in self.orders if record.phase is OrderPhase.LOST)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the symbol is proven flat, with no order that may still change it."""
+        decision = self.decision
+        is_flat = decision is None or (decision.quantity == ZERO and self.is_confirmed)
+        return is_flat and self.owned == ZERO and not self.orders and not self.adopter
 
     @property
     def is_confirmed(self) -> bool:

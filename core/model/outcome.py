@@ -1,11 +1,12 @@
 """What one pass over an account found and did, symbol by symbol."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from core.model.identity import AccountId, Symbol
+from core.model.instrument import Instrument
 from core.model.position import AccountSnapshot
 from core.model.reading import Reading
 
@@ -41,6 +42,10 @@ class PassReport:
         targets_version: The targets it worked on.
         snapshot: What was read at its start, None when the pass cost no call.
         outcomes: By symbol.
+        prices: Last prices that the pass read, in USDT.
+        rules: The exchange's rules of the symbols that the account follows.
+        trouble: What keeps the whole account from working, empty when nothing does.
+        is_armed: Whether orders are sent at all.
     """
 
     account: AccountId
@@ -48,6 +53,10 @@ class PassReport:
     targets_version: int
     snapshot: AccountSnapshot | None
     outcomes: Mapping[Symbol, SymbolOutcome]
+    prices: Mapping[Symbol, Decimal] = field(default_factory=dict)
+    rules: Mapping[Symbol, Instrument] = field(default_factory=dict)
+    trouble: str = ""
+    is_armed: bool = True
 
     @property
     def confirmed(self) -> tuple[Symbol, ...]:

@@ -63,6 +63,19 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class SymbolSettings:
+    """The settings the exchange holds for a symbol, None where they are fields of the order.
+
+    Attributes:
+        margin_mode: The mode a new order on the symbol would get.
+        leverage: The leverage a new order on the symbol would get.
+    """
+
+    margin_mode: MarginMode | None
+    leverage: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """One account's value and positions, each part known with its time or unknown.
 

@@ -87,6 +87,11 @@ class Standings:
         """The standing of a source, None when active."""
         return self.by_scope.get(Scope(source=source))
 
+    def tightens(self, entry: SetStanding) -> bool:
+        """Whether an entry is severer than what its own scope has now."""
+        current = self.by_scope.get(entry.scope)
+        return current is None or current.standing.severity < entry.standing.severity
+
     def with_entry(self, entry: SetStanding) -> "Standings":
         """These standings after one more; ACTIVE lifts everything at or below its scope."""
         kept = {scope: old for scope, old in self.by_scope.items() if not _lies_within(scope, entry.scope)}

@@ -8,8 +8,10 @@ from typing import Protocol
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.order import OrderIntent, OrderLookup, SubmitOutcome
-from core.model.position import AccountSnapshot, MarginMode, Position, Quote
+from core.model.position import AccountSnapshot, MarginMode, Position, Quote, SymbolSettings
 from core.model.reading import Reading
+
+__all__ = ["Capabilities", "Exchange", "SymbolSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +30,6 @@ class Capabilities:
     margin_mode_in_order: bool
     not_found_after_seconds: float
     read_lag_bound_seconds: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolSettings:
-    """The settings the exchange holds for a symbol, None where they are fields of the order.
-
-    Attributes:
-        margin_mode: The mode a new order on the symbol would get.
-        leverage: The leverage a new order on the symbol would get.
-    """
-
-    margin_mode: MarginMode | None
-    leverage: Decimal | None
 
 
 class Exchange(Protocol):

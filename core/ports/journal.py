@@ -6,8 +6,9 @@ from typing import Protocol
 from core.model.events import Event
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.ledger import SymbolLedger
+from core.model.risk import ValueMarks
 from core.model.signal import SourceFrame
-from core.model.standing import OperatorCommand, Standings
+from core.model.standing import OperatorCommand, SetStanding, Standings
 
 
 class Journal(Protocol):
@@ -40,6 +41,21 @@ class Journal(Protocol):
         """
         ...
 
+    async def note(self, *events: Event) -> bool:
+        """Record what is true whether or not the disk keeps it; whether it did.
+
+        For what came of an order, and for a reduction about to be sent. When the disk fails, the ledgers still change
+        for as long as the process lives, `problem` says so, and no StorageFailure is raised.
+
+        Raises:
+            core.model.ledger.IllegalTransition: If an event cannot follow; nothing is then changed.
+        """
+        ...
+
+    def problem(self) -> str:
+        """Why nothing can be made durable any more, empty while all is well."""
+        ...
+
     def standings(self) -> Standings:
         """What the operator has set and not lifted."""
         ...
@@ -49,11 +65,19 @@ class Journal(Protocol):
         ...
 
     async def record_command(self, command: OperatorCommand, *events: Event) -> None:
-        """Apply a command: its standing, its events and its number become durable together.
+        """Apply a command: its standing, its events and its number become durable together, or hold until the end."""
+        ...
 
-        Raises:
-            core.model.failures.StorageFailure: If the disk did not keep it.
-        """
+    async def record_standing(self, entry: SetStanding) -> None:
+        """Set a standing that no command asked for; durable, or in force until the process ends."""
+        ...
+
+    def value_marks(self, account: AccountId) -> ValueMarks | None:
+        """What the account's losses are measured against, None when nothing is."""
+        ...
+
+    async def remember_marks(self, account: AccountId, marks: ValueMarks | None) -> None:
+        """Replace what the account's losses are measured against."""
         ...
 
     def last_frames(self) -> Mapping[SourceName, SourceFrame]:
@@ -61,5 +85,5 @@ class Journal(Protocol):
         ...
 
     async def remember_frame(self, frame: SourceFrame) -> None:
-        """Keep a source's newest good frame."""
+        """Keep a source's newest good frame, in memory only when the disk fails."""
         ...

@@ -57,12 +57,6 @@ def test_a_target_below_the_minimum_value_is_named() -> None:
     assert "minimum value of 5 USDT" in sizing.unreachable
 
 
-def test_a_market_that_does_not_trade_is_named() -> None:
-    sizing = size_position(D(10_000), D("0.1"), D(3), D(50_000), instrument(tradable=False))
-
-    assert (sizing.quantity, sizing.unreachable) == (D(0), "the exchange does not trade this symbol now")
-
-
 @pytest.mark.parametrize("equity", ["0", "-1", "NaN", "Infinity"])
 def test_an_absurd_account_value_sizes_nothing(equity: str) -> None:
     with pytest.raises(InvalidInput, match="account value"):

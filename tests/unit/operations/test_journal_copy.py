@@ -76,9 +76,9 @@ async def test_after_a_restore_what_the_fills_do_not_explain_is_first_sight(tmp_
     restored = open_journal(tmp_path / "journal.sqlite", EPOCH)
     ledger = restored.ledger(ACCOUNT, BTC)
     restored.close()
-    assert judge_position(ledger, Decimal("0.1"), instrument).whose is Whose.OURS
-    assert judge_position(ledger, Decimal("0.3"), instrument).whose is Whose.FIRST_SIGHT
-    assert judge_position(ledger, Decimal(0), instrument).whose is Whose.FIRST_SIGHT
+    assert judge_position(ledger, Decimal("0.1"), instrument, NOW).whose is Whose.OURS
+    assert judge_position(ledger, Decimal("0.3"), instrument, NOW).whose is Whose.FIRST_SIGHT
+    assert judge_position(ledger, Decimal(0), instrument, NOW).whose is Whose.FIRST_SIGHT
 
 
 def test_a_damaged_journal_is_not_restored(tmp_path: Path) -> None:

@@ -1,0 +1,166 @@
+"""The risk limits of one account: what they are measured on, and what they let through."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from core.decisions.check_risk import TRADE_RULES, Allowed, check_risk
+from core.decisions.make_decision import Readings, price_of
+from core.decisions.risk_rules import Proposal
+from core.decisions.watch_value import loss_breach, mark_value, value_jumped
+from core.model.decision import Decision
+from core.model.identity import AccountId, Symbol
+from core.model.instrument import Instrument
+from core.model.ledger import SymbolLedger
+from core.model.money import ZERO, plain
+from core.model.position import Quote
+from core.model.reading import Known, Reading, Unknown
+from core.model.risk import RiskLimits
+from core.model.standing import Scope, SetStanding, Standing
+from core.ports.clock import Clock
+from core.ports.journal import Journal
+from core.ports.telemetry import Telemetry
+
+MINUTE_SECONDS = 60.0
+
+Limits = Callable[[], RiskLimits]
+"""The limits in force now; they may change while the engine runs."""
+
+
+class AccountLimits:
+    """Watches one account's value and passes its increases through the risk gate."""
+
+    def __init__(
+        self, account: AccountId, limits: Limits, journal: Journal, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        self._account = account
+        self._limits = limits
+        self._journal = journal
+        self._clock = clock
+        self._telemetry = telemetry
+        self._last_value: Decimal | None = None
+        self._increases: deque[float] = deque()
+
+    @property
+    def current(self) -> RiskLimits:
+        """The limits in force now."""
+        return self._limits()
+
+    def believe(self, equity: Reading[Decimal]) -> Reading[Decimal]:
+        """The account value, or unknown where it jumped and no second read has agreed yet."""
+        if not isinstance(equity, Known):
+            return equity
+        previous, self._last_value = self._last_value, equity.value
+        if not value_jumped(previous, equity.value, self.current):
+            return equity
+        return Unknown(
+            f"it moved from {plain(previous or ZERO)} to {plain(equity.value)} USDT; a second read must agree"
+        )
+
+    async def watch_losses(self, equity: Reading[Decimal]) -> None:
+        """Mark the value, and let the account only reduce once it is beyond a loss limit."""
+        if not isinstance(equity, Known) or equity.value <= ZERO:
+            return
+        marks = self._journal.value_marks(self._account)
+        marked = mark_value(marks, equity.value, self._clock.now())
+        if marked != marks:
+            await self._journal.remember_marks(self._account, marked)
+        breach = loss_breach(marked, equity.value, self.current)
+        if breach and await restrict_account(self._journal, self._account, self._clock.now(), breach):
+            self._telemetry.tell("loss limit reached, account may only reduce", account=str(self._account), why=breach)
+
+    async def forgive(self) -> None:
+        """Begin to measure losses anew, after the operator resumed the account."""
+        await self._journal.remember_marks(self._account, None)
+
+    def count_increase(self) -> None:
+        """Remember that an increase is being sent."""
+        self._increases.append(asyncio.get_running_loop().time())
+
+    def others_decided(
+        self, symbol: Symbol, readings: Readings, pending: Mapping[Symbol, Decision]
+    ) -> Reading[Decimal]:
+        """Value in USDT of the account's other positions once every decision is carried out.
+
+        Args:
+            symbol: The one that is not counted.
+            readings: For the price of what has no decision.
+            pending: Decisions of this pass that the journal does not have yet.
+        """
+        sizes = []
+        for ledger in self._journal.ledgers(self._account):
+            decision = pending.get(ledger.symbol, ledger.decision)
+            sizes.append((ledger.symbol, abs(decision.quantity if decision else ledger.owned), _price(decision)))
+        known = {name for name, _, _ in sizes}
+        sizes += [(name, abs(new.quantity), new.price) for name, new in pending.items() if name not in known]
+        return self._total([size for size in sizes if size[0] != symbol], readings)
+
+    def others_notional(self, symbol: Symbol, readings: Readings) -> Reading[Decimal]:
+        """Value in USDT of the account's other positions now: held or decided, whichever is larger."""
+        others = [ledger for ledger in self._journal.ledgers(self._account) if ledger.symbol != symbol]
+        return self._total([(one.symbol, _largest_quantity(one), _price(one.decision)) for one in others], readings)
+
+    def _total(self, sizes: Sequence[tuple[Symbol, Decimal, Decimal | None]], readings: Readings) -> Reading[Decimal]:
+        total, now = ZERO, self._clock.now()
+        for symbol, quantity, decided_price in sizes:
+            if quantity == ZERO:
+                continue
+            price = decided_price or price_of(readings, symbol)
+            if price is None:
+                return Unknown(f"the value of {symbol} is unknown")
+            total += quantity * price
+        return Known(total, now)
+
+    def permit(
+        self, ledger: SymbolLedger, decision: Decision, held: Decimal, instrument: Instrument, readings: Readings
+    ) -> Allowed:
+        """How much of a decided position may be built up now; what is held stays allowed."""
+        quote: Reading[Quote] = readings.quotes.get(ledger.symbol, Unknown("not read"))
+        price = _price(decision) or price_of(readings, ledger.symbol)
+        if price is None:
+            return Allowed(held, "price unknown")
+        proposal = Proposal(
+            symbol=ledger.symbol,
+            target=decision.quantity,
+            held=held,
+            depth=decision.depth,
+            leverage=min(decision.leverage, instrument.max_leverage),
+            price=price,
+            equity=readings.snapshot.equity,
+            others_notional=self.others_notional(ledger.symbol, readings),
+            quote=quote,
+            increases_last_minute=self._count_of_last_minute(),
+            now=self._clock.now(),
+        )
+        return check_risk(proposal, self.current, TRADE_RULES, instrument, keeps_held=True)
+
+    def largest_order(self, price: Decimal | None) -> Decimal | None:
+        """The largest quantity of one increase, None when nothing limits it."""
+        notional = self.current.max_order_notional
+        return None if notional is None or price is None else notional / price
+
+    def _count_of_last_minute(self) -> int:
+        now = asyncio.get_running_loop().time()
+        while self._increases and now - self._increases[0] > MINUTE_SECONDS:
+            self._increases.popleft()
+        return len(self._increases)
+
+
+async def restrict_account(journal: Journal, account: AccountId, now: datetime, why: str) -> bool:
+    """Let an account only reduce, until the operator resumes it; whether that is news."""
+    entry = SetStanding(Scope(account), Standing.REDUCE_ONLY, "engine", now, why)
+    if not journal.standings().tightens(entry):
+        return False
+    await journal.record_standing(entry)
+    return True
+
+
+def _largest_quantity(ledger: SymbolLedger) -> Decimal:
+    decided = abs(ledger.decision.quantity) if ledger.decision else ZERO
+    return max(decided, abs(ledger.owned))
+
+
+def _price(decision: Decision | None) -> Decimal | None:
+    return decision.price if decision else None

@@ -1,0 +1,80 @@
+"""What one account is asked to hold, and which of its symbols need a look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from core.decisions.make_decision import cap_leverage
+from core.model.identity import Symbol
+from core.model.ledger import SymbolLedger
+from core.model.money import ONE, ZERO
+from core.model.policy import AccountPolicy
+from core.model.risk import RiskLimits
+from core.model.signal import MergedTarget
+from core.model.standing import Standing, Standings
+from core.model.target import Targets
+
+
+def wanted_targets(
+    policy: AccountPolicy,
+    targets: Targets,
+    ledgers: Sequence[SymbolLedger],
+    standings: Standings,
+    limits: RiskLimits,
+) -> Mapping[Symbol, MergedTarget]:
+    """The targets of one account: those of the merge under its caps, and zero for what is no longer configured.
+
+    A symbol whose source is unreadable is left as it is; one that is proven flat and no longer configured is forgotten.
+
+    Args:
+        policy: The operator's wishes; a disabled account wants nothing.
+        targets: What the merge asks of every account.
+        ledgers: What the journal knows of the account's symbols.
+        standings: What the operator has set; FLAT asks for zero.
+        limits: The risk limits, for their cap on leverage.
+    """
+    wanted = dict(targets.by_symbol) if policy.is_enabled else {}
+    for ledger in ledgers:
+        symbol = ledger.symbol
+        is_left_alone = policy.is_enabled and symbol in targets.unready
+        if symbol not in wanted and not is_left_alone and has_history(ledger) and not ledger.is_over:
+            wanted[symbol] = MergedTarget(symbol, ZERO, ledger.decision.leverage if ledger.decision else ONE)
+    return {
+        symbol: _flattened(
+            cap_leverage(cap_leverage(target, policy.leverage_cap), limits.max_leverage), policy, standings
+        )
+        for symbol, target in wanted.items()
+    }
+
+
+def needs_calls(policy: AccountPolicy, wanted: Mapping[Symbol, MergedTarget], ledgers: Sequence[SymbolLedger]) -> bool:
+    """Whether a pass must read the account; a disabled one that is proven flat costs no call."""
+    if policy.is_enabled and wanted:
+        return True
+    return any(
+        ledger.unsettled or ledger.owned != ZERO or (ledger.decision and not ledger.is_confirmed) for ledger in ledgers
+    )
+
+
+def pursued_symbols(wanted: Mapping[Symbol, MergedTarget], ledgers: Sequence[SymbolLedger]) -> list[Symbol]:
+    """Symbols to be kept in line: those that must shrink or turn first, since exits overtake entries."""
+    followed = [ledger for ledger in ledgers if has_history(ledger) and (ledger.symbol in wanted or not ledger.is_over)]
+    return [ledger.symbol for ledger in sorted(followed, key=lambda ledger: not shrinks(ledger))]
+
+
+def has_history(ledger: SymbolLedger) -> bool:
+    """Whether anything was ever decided for the symbol, or anything of it is ours."""
+    return ledger.decision is not None or ledger.owned != ZERO
+
+
+def shrinks(ledger: SymbolLedger) -> bool:
+    """Whether the decision in force asks for less than is ours, or for the other side."""
+    wanted = ledger.decision.quantity if ledger.decision else ZERO
+    return ledger.owned * wanted < ZERO or abs(wanted) < abs(ledger.owned)
+
+
+def _flattened(target: MergedTarget, policy: AccountPolicy, standings: Standings) -> MergedTarget:
+    """The target, or zero where the operator asked to be flat."""
+    standing = standings.for_symbol(policy.account, target.symbol)
+    if standing and standing.standing is Standing.FLAT:
+        return replace(target, depth=ZERO, contributions=())
+    return target

@@ -1,0 +1,197 @@
+"""What is held and whose it is, by evidence: a read counts when journaled fills explain it, or when two agree."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from core.account_limits import restrict_account
+from core.decisions.judge_position import (
+    LIQUIDATION_REST,
+    PositionJudgement,
+    Whose,
+    judge_position,
+    looks_liquidated,
+)
+from core.decisions.recognise_engine import foreign_engine_tags
+from core.model.events import DecisionMade, PositionAdopted, StandingChanged
+from core.model.identity import Symbol
+from core.model.instrument import Instrument
+from core.model.ledger import SymbolLedger
+from core.model.money import ZERO
+from core.model.policy import AccountPolicy, OnForeignChange
+from core.model.reading import Known, Reading, Unknown
+from core.model.standing import Standing
+from core.plan_executor import PlanExecutor
+from core.ports.clock import Clock
+from core.ports.exchange import Exchange
+from core.ports.journal import Journal
+from core.ports.telemetry import Telemetry
+from core.position_reader import PositionReader, Positions
+
+FIRST_READ_DELAY_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the last read of a position proved.
+
+    Attributes:
+        positions: That read.
+        held: Signed quantity, or unknown.
+        judgement: Whose it is.
+    """
+
+    positions: Positions
+    held: Reading[Decimal]
+    judgement: PositionJudgement
+
+
+class PositionProver:
+    """Proves the position of one symbol of one account."""
+
+    def __init__(
+        self,
+        symbol: Symbol,
+        policy: AccountPolicy,
+        exchange: Exchange,
+        executor: PlanExecutor,
+        reader: PositionReader,
+        journal: Journal,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._symbol = symbol
+        self._policy = policy
+        self._exchange = exchange
+        self._executor = executor
+        self._reader = reader
+        self._journal = journal
+        self._clock = clock
+        self._telemetry = telemetry
+        self._faced: PositionJudgement | None = None
+
+    async def prove(self, positions: Positions, instrument: Instrument, price: Decimal | None) -> Proof:
+        """Read until journaled fills explain the position, or until two reads agree that they do not.
+
+        Args:
+            positions: What was read last.
+            instrument: The exchange's rules.
+            price: Last price in USDT, None when unknown; a vanished position may look liquidated by it.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._exchange.capabilities.read_lag_bound_seconds
+        delay_seconds = FIRST_READ_DELAY_SECONDS
+        previous: Decimal | None = None
+        while True:
+            held = held_of(positions, self._symbol)
+            if isinstance(held, Unknown) or self._ledger.unsettled:
+                return Proof(positions, held, PositionJudgement(Whose.OURS))
+            judgement = judge_position(self._ledger, held.value, instrument, self._clock.now())
+            if judgement.whose is Whose.OURS:
+                await self._take_as_explained(held.value)
+                return Proof(positions, held, judgement)
+            if judgement == self._faced:
+                return await self._face(positions, held, instrument, price)
+            if previous is not None and loop.time() + delay_seconds > deadline:
+                break
+            previous = held.value
+            await asyncio.sleep(delay_seconds)
+            delay_seconds *= 2
+            positions = await self._reader.read()
+        if previous != held.value:
+            return Proof(positions, Unknown("two reads of the position disagree"), judgement)
+        return await self._face(positions, held, instrument, price)
+
+    async def _take_as_explained(self, held: Decimal) -> None:
+        """Nothing is left to face; an agreement to adopt ends here instead of waiting for a later change."""
+        self._faced = None
+        if self._ledger.adopter:
+            await self._journal.note(self._adopted(held, self._clock.now(), "already explained"))
+
+    async def _face(
+        self, positions: Positions, held: Known[Decimal], instrument: Instrument, price: Decimal | None
+    ) -> Proof:
+        """Conclude from a position that journaled fills do not explain."""
+        waits = await self._executor.look_again(self._ledger) if self._ledger.lost else ""
+        judgement = judge_position(self._ledger, held.value, instrument, self._clock.now())
+        if waits:
+            return Proof(positions, Unknown(waits), judgement)
+        if judgement.whose is Whose.STALE:
+            return Proof(positions, Unknown(judgement.evidence), judgement)
+        if judgement.whose is not Whose.OURS:
+            await self._tell_once(judgement)
+            judgement = await self._apply_policy(held.value, judgement, instrument, price)
+        return Proof(positions, held, judgement)
+
+    async def _apply_policy(
+        self, held: Decimal, judgement: PositionJudgement, instrument: Instrument, price: Decimal | None
+    ) -> PositionJudgement:
+        """Apply the account's policy to a position that our fills do not explain."""
+        ledger, now, policy = self._ledger, self._clock.now(), self._policy.on_foreign_change
+        if ledger.adopter or (judgement.whose is Whose.FIRST_SIGHT and self._policy.adopt_on_first_start):
+            why = f"{ledger.adopter} agreed" if ledger.adopter else "adopt_on_first_start"
+            await self._journal.note(self._adopted(held, now, why))
+        elif judgement.whose is Whose.FIRST_SIGHT:
+            return judgement
+        elif policy is OnForeignChange.RESTORE:
+            await self._journal.note(self._adopted(held, now, f"restore; {judgement.evidence}"))
+        elif policy is OnForeignChange.ADOPT:
+            await self._keep_what_is_there(held, now, judgement)
+        elif judgement.whose is Whose.SHRUNK:
+            await self._restrict(held, now, judgement, price)
+        else:
+            return judgement
+        return judge_position(self._ledger, held, instrument, now)
+
+    async def _keep_what_is_there(self, held: Decimal, now: datetime, judgement: PositionJudgement) -> None:
+        adopted = self._adopted(held, now, f"adopt; {judgement.evidence}")
+        decision = self._ledger.decision
+        if decision is None:
+            await self._journal.note(adopted)
+            return
+        kept = replace(decision, number=decision.number + 1, quantity=held, decided_at=now, capped="", unreachable="")
+        await self._journal.note(adopted, DecisionMade(self._policy.account, self._symbol, now, kept))
+
+    async def _restrict(
+        self, held: Decimal, now: datetime, judgement: PositionJudgement, price: Decimal | None
+    ) -> None:
+        """Take the smaller position as ours, and let it only shrink until a fresh entry or the operator."""
+        ledger = self._ledger
+        is_liquidated = looks_liquidated(ledger.decision, price)
+        until = now + LIQUIDATION_REST if is_liquidated else ledger.binding_until
+        why = f"{judgement.evidence}; it looks like a liquidation" if is_liquidated else judgement.evidence
+        restricted = StandingChanged(ledger.account, self._symbol, now, Standing.REDUCE_ONLY, "engine", why, until)
+        await self._journal.note(self._adopted(held, now, f"reduce_only; {judgement.evidence}"), restricted)
+
+    async def _tell_once(self, judgement: PositionJudgement) -> None:
+        """Report a change by somebody else, and look whether it was another engine."""
+        if judgement == self._faced:
+            return
+        self._faced = judgement
+        account = self._policy.account
+        facts = {"account": str(account), "symbol": self._symbol, "evidence": judgement.evidence}
+        self._telemetry.tell("position changed without us", kind=judgement.whose, **facts)
+        if judgement.whose is Whose.FIRST_SIGHT:
+            return
+        ids = await self._exchange.read_recent_client_ids(self._symbol)
+        tags = foreign_engine_tags(ids.value, self._journal.tag) if isinstance(ids, Known) else ()
+        if tags:
+            why = f"another engine (tag {', '.join(tags)}) trades {self._symbol} on this account"
+            self._telemetry.tell("another engine trades this account", tags=tags, **facts)
+            await restrict_account(self._journal, account, self._clock.now(), why)
+
+    def _adopted(self, held: Decimal, now: datetime, why: str) -> PositionAdopted:
+        return PositionAdopted(self._policy.account, self._symbol, now, held, why)
+
+    @property
+    def _ledger(self) -> SymbolLedger:
+        return self._journal.ledger(self._policy.account, self._symbol)
+
+
+def held_of(positions: Positions, symbol: Symbol) -> Reading[Decimal]:
+    """The signed quantity of one symbol in a read of all positions."""
+    if isinstance(positions, Unknown):
+        return positions
+    position = positions.value.get(symbol)
+    return Known(position.quantity if position else ZERO, positions.read_at)

@@ -1,0 +1,52 @@
+"""An account whose credentials the exchange does not accept is left alone, longer each time."""
+
+from datetime import datetime, timedelta
+
+from core.decisions.watch_exchange import barred_pause_seconds
+from core.model.identity import AccountId
+from core.ports.clock import Clock
+from core.ports.telemetry import Telemetry
+
+
+class Quarantine:
+    """Counts how often an account's credentials were refused in a row, and until when it rests."""
+
+    def __init__(self, account: AccountId, clock: Clock, telemetry: Telemetry) -> None:
+        self._account = account
+        self._clock = clock
+        self._telemetry = telemetry
+        self._times = 0
+        self._until: datetime | None = None
+        self._why = ""
+        self._is_unreadable = False
+
+    @property
+    def why(self) -> str:
+        """Why the account rests, empty when it does not."""
+        return self._why if self.rest_seconds() > 0.0 else ""
+
+    def rest_seconds(self) -> float:
+        """How much longer the account is left alone, zero when it is not."""
+        return max(0.0, (self._until - self._clock.now()).total_seconds()) if self._until else 0.0
+
+    def begin(self, why: str, *, is_unreadable: bool) -> None:
+        """The credentials were refused, for reading already or for orders only."""
+        if self.rest_seconds() > 0.0:
+            return
+        self._times += 1
+        self._is_unreadable = is_unreadable
+        self._until = self._clock.now() + timedelta(seconds=barred_pause_seconds(self._times))
+        self._why = f"the exchange does not accept the credentials: {why}"
+        if self._times == 1:
+            self._telemetry.tell("account quarantined", account=str(self._account), why=why)
+
+    def saw_good_read(self) -> None:
+        """The account could be read; that ends a quarantine which refused reads had begun."""
+        if self._is_unreadable:
+            self.end()
+
+    def end(self) -> None:
+        """The credentials worked, or the operator wants them tried again."""
+        if self._times:
+            self._telemetry.tell("account out of quarantine", account=str(self._account))
+        self._times, self._until, self._is_unreadable = 0, None, False
