@@ -10,6 +10,7 @@ from typing import Any
 from core.model.failures import InvalidInput
 from core.ports.clock import Clock
 from paper.account import Account, PaperKeys
+from paper.blofin import BlofinProtocol
 from paper.bybit import BybitProtocol
 from paper.door import Door
 from paper.exchange import PaperExchange
@@ -25,6 +26,7 @@ from paper.world import World
 PROTOCOLS: dict[str, Callable[[], Protocol]] = {
     "kucoin": KucoinProtocol,
     "bybit": BybitProtocol,
+    "blofin": BlofinProtocol,
 }
 """The dialects, by exchange name; a new one is one line here."""
 
