@@ -1,1 +1,249 @@
-"""Entry and wiring of the engine."""
+"""The engine's entry: reads what the operator wrote, wires the shell to the world, runs until asked to stop.
+
+    python3 execute_trades.py
+
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 78 configuration or lock (a process manager must not restart).
+"""
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from account_processors.registry import connect
+from config.accounts import AccountMode, AccountSettings, load_accounts
+from config.engine_settings_file import EngineSettingsFile
+from config.home import Home, find_home
+from config.trading_files import TradingFiles
+from core.account_worker import AccountWorker
+from core.model.failures import EngineError, InvalidInput
+from core.model.identity import AccountId
+from core.ports.clock import Clock
+from core.ports.exchange import Exchange
+from core.ports.telemetry import Telemetry
+from core.signal_manager import SignalManager
+from core.trade_executor import TradeExecutor
+from operations.command_files import CommandFiles
+from operations.committers import Committer, WriterThread
+from operations.engine_lock import AlreadyRunning, EngineLock
+from operations.engine_metrics import EngineState
+from operations.file_watch import watch_folders
+from operations.journal_file import EPOCH_BYTES, open_journal
+from operations.logs import StructuredTelemetry, redactor, set_up_logs
+from operations.loop_lag import watch_loop_lag
+from operations.measured import MeasuredExchange, MeasuredPasses, measured_committer
+from operations.metrics import Listeners, Metrics
+from operations.metrics_server import serve_metrics
+from operations.views import DepthViewFile, PassFiles
+from operations.wall_clock import WallClock
+from paper.house import PaperHouse
+from signal_processors.depth_files import DepthFiles
+
+SERVICE = "trade-engine"
+EXIT_FAILED, EXIT_CONFIGURATION = 1, 78
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What an engine is given from outside; replaced as a whole where time and exchanges are simulated.
+
+    Attributes:
+        clock: What time it is.
+        telemetry: Where it tells what it does.
+        committer: Where the journal's commits run.
+        new_epoch: 128 random bits as hex, used when a journal is created.
+        exchanges: The way to each account's exchange.
+    """
+
+    clock: Clock
+    telemetry: Telemetry
+    committer: Committer
+    new_epoch: str
+    exchanges: Mapping[AccountId, Exchange]
+
+
+class Engine:
+    """The shell of core over the files of one home and the given world.
+
+    Raises:
+        core.model.failures.InvalidConfig: If a file that the operator wrote is invalid.
+        core.model.failures.StorageFailure: If the journal cannot be opened.
+    """
+
+    def __init__(self, home: Home, accounts: Sequence[AccountSettings], world: World) -> None:
+        self._home = home
+        self.settings = EngineSettingsFile(home)
+        settings = self.settings.load()
+        self.config = TradingFiles(home)
+        self.config.load()
+        self.metrics = Metrics(SERVICE, world.clock)
+        self.telemetry = Listeners(world.telemetry, self.metrics)
+        self.journal = open_journal(home.journal, world.new_epoch, measured_committer(world.committer, self.metrics))
+        self.manager = SignalManager(
+            DepthFiles(home, world.clock),
+            self.journal,
+            DepthViewFile(home.account_depths),
+            self.settings.staleness_policies(),
+            world.clock,
+            self.telemetry,
+        )
+        passes = MeasuredPasses(PassFiles(home.last_passes), self.metrics)
+        policies = [settings.policy for settings in accounts]
+        self.workers = [
+            AccountWorker(
+                policy,
+                MeasuredExchange(world.exchanges[policy.account], self.metrics),
+                self.journal,
+                world.clock,
+                self.telemetry,
+            )
+            for policy in policies
+        ]
+        self.executor = TradeExecutor(
+            self.config,
+            self.manager,
+            self.workers,
+            self.journal,
+            CommandFiles(home.operator_commands, self.telemetry),
+            passes,
+            self.telemetry,
+            settings.poll_seconds,
+        )
+        self.metrics.expect(str(policy.account) for policy in policies)
+        self.metrics.registry.register(
+            EngineState(policies, self.journal, self.manager.judged_sources, passes.last, world.clock, home.state)
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Trade until asked to stop; what is in flight then is in the journal.
+
+        Args:
+            stop: Set to end.
+        """
+        await self.executor.run(stop)
+
+    def watched_folders(self) -> list[Path]:
+        """Where a change means that there is something to look at."""
+        sources = [self._home.raw_signals(str(source)) for source in self.config.load().mappings]
+        folders = [self._home.path, self._home.operator_commands, *sources]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        return folders
+
+    def close(self) -> None:
+        """Close the journal."""
+        self.journal.close()
+
+
+async def run_service(home: Home, accounts: Sequence[AccountSettings], telemetry: Telemetry) -> None:
+    """The engine as a service on the real clock, until SIGINT or SIGTERM."""
+    clock = WallClock()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry))
+        writer = WriterThread()
+        stack.callback(writer.close)
+        world = World(clock, telemetry, writer, secrets.token_hex(EPOCH_BYTES), exchanges)
+        engine = Engine(home, [settings for settings in accounts if settings.account in exchanges], world)
+        stack.callback(engine.close)
+        metrics = engine.settings.load().metrics
+        if metrics.is_enabled:
+            await stack.enter_async_context(serve_metrics(engine.metrics.registry, metrics.port, engine.telemetry))
+        watchers = (
+            asyncio.create_task(watch_folders(engine.watched_folders(), engine.executor.nudge)),
+            asyncio.create_task(watch_loop_lag(engine.metrics.loop_lag.observe, engine.telemetry)),
+        )
+        stack.push_async_callback(_end, watchers)
+        telemetry.tell("engine started", home=str(home.path), accounts=[_described(one) for one in accounts])
+        await engine.run(stop)
+        telemetry.tell("engine stopping")
+    telemetry.tell("engine stopped")
+
+
+@asynccontextmanager
+async def connect_all(
+    accounts: Sequence[AccountSettings], clock: Clock, telemetry: Telemetry
+) -> AsyncIterator[Mapping[AccountId, Exchange]]:
+    """The way to every account's exchange; one that cannot be connected is told and left out, the others go on."""
+    async with AsyncExitStack() as stack:
+        house: PaperHouse | None = None
+        exchanges: dict[AccountId, Exchange] = {}
+        for settings in accounts:
+            try:
+                if settings.mode is AccountMode.PAPER:
+                    if house is None:
+                        house = PaperHouse(clock)
+                        stack.push_async_callback(house.close)
+                    exchange = connect_paper(settings, house, clock, telemetry)
+                else:
+                    exchange = connect(settings, clock, telemetry)
+            except InvalidInput as error:
+                telemetry.tell("account left out", account=str(settings.account), why=str(error))
+                continue
+            stack.push_async_callback(exchange.close)
+            exchanges[settings.account] = exchange
+        yield exchanges
+
+
+def connect_paper(settings: AccountSettings, house: PaperHouse, clock: Clock, telemetry: Telemetry) -> Exchange:
+    """The way to a paper account: the very adapter of a live one, in front of an exchange of our own."""
+    account = settings.account
+    keys = house.open_account(account.exchange, account.label, settings.paper_balance_usdt)
+    house.prepare_account(account.exchange, account.label)
+    keyed = replace(settings, api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase)
+    return connect(keyed, clock, telemetry, session=house.session(), urls=house.urls(account.exchange))
+
+
+async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _described(settings: AccountSettings) -> str:
+    return f"{settings.account} ({settings.mode}{'' if settings.is_armed else ', not armed'})"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the engine.
+
+    Args:
+        arguments: Of the command line, without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(
+        prog="execute_trades.py", description="Keep every account in line with the signals."
+    )
+    parser.add_argument("--log-level", default="INFO", help="lowest level that is logged (default: INFO)")
+    options = parser.parse_args(arguments)
+    home = find_home(os.environ)
+    set_up_logs(SERVICE, home.logs, options.log_level)
+    telemetry = StructuredTelemetry(SERVICE)
+    try:
+        accounts = load_accounts(home)
+        for settings in accounts:
+            redactor.register(settings.secrets)
+        with EngineLock(home.engine_lock):
+            asyncio.run(run_service(home, accounts, telemetry))
+    except (InvalidInput, AlreadyRunning) as error:
+        telemetry.tell("engine not started", why=str(error))
+        return EXIT_CONFIGURATION
+    except EngineError as error:
+        telemetry.tell("engine failed", why=str(error))
+        return EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.model.failures import InvalidInput
+from core.model.position import MarginMode
 from core.ports.clock import Clock
 from paper.account import Account, PaperKeys
 from paper.blofin import BlofinProtocol
@@ -20,6 +21,7 @@ from paper.kucoin import KucoinProtocol
 from paper.ledger import Ledger
 from paper.markets import listed_coins
 from paper.prices import PriceSource
+from paper.rules import MarginModeScope
 from paper.wire import Protocol
 from paper.world import World
 
@@ -84,6 +86,20 @@ class PaperHouse:
         if account is None:
             account = venue.open_account(label, balance, self._keys(exchange, label))
         return account.keys
+
+    def prepare_account(self, exchange: str, label: str = "") -> None:
+        """Set an idle account to isolated margin and one-way mode where these are the account's own settings.
+
+        A live account's owner does this once, on the exchange or by `./engine doctor --apply`; a paper account has
+        no owner who could.
+        """
+        venue, account = self._exchange(exchange), self.account(exchange, label)
+        if account.positions or account.open_ids:
+            return
+        if venue.rules.margin_mode_scope is MarginModeScope.ACCOUNT and account.margin_mode is not MarginMode.ISOLATED:
+            venue.set_margin_mode(account, MarginMode.ISOLATED)
+        if account.hedged:
+            venue.set_position_mode(account, hedged=False)
 
     def account(self, exchange: str, label: str = "") -> Account:
         """An account's state.
