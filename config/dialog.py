@@ -12,6 +12,7 @@ A dialog asks everything before it writes anything, so that Ctrl-C or the end of
 import getpass
 import hashlib
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from config.file_guard import check_may_replace
 from config.files import SHARED_MODE, write_atomically
 from core.model.failures import EngineError, InvalidConfig, InvalidInput
 
@@ -114,9 +116,14 @@ def standard_console() -> Console:
 
 
 class FileDraft:
-    """One configuration file under edit: read once, written at most once."""
+    """One configuration file under edit: read once, written at most once.
+
+    Raises:
+        InvalidConfig: If the file is another user's, read-only or no ordinary file: better said before the questions.
+    """
 
     def __init__(self, path: Path, mode: int = SHARED_MODE) -> None:
+        check_may_replace(path)
         self._path = path
         self._mode = mode
         self._content = _read_if_present(path)
@@ -125,6 +132,11 @@ class FileDraft:
     def path(self) -> Path:
         """The file."""
         return self._path
+
+    @property
+    def content(self) -> bytes | None:
+        """Its bytes as they were loaded or last saved, None where there was no file."""
+        return self._content
 
     def load(self, parse: Callable[[bytes, Path], T], empty: T, /) -> T:
         """What the file says, `empty` where there is none.
@@ -137,6 +149,8 @@ class FileDraft:
         try:
             return parse(self._content, self._path)
         except InvalidConfig as error:
+            if error.path != str(self._path):
+                raise
             copy = self._keep_copy(self._content)
             remedy = f"{error.remedy} It was left as it is; a copy is in {copy.name}."
             raise InvalidConfig(error.path, error.field, error.value, error.problem, remedy) from error
@@ -153,6 +167,11 @@ class FileDraft:
         with _interrupts_deferred():
             write_atomically(self._path, content, self._mode)
             self._content = content
+
+    def restrict(self) -> None:
+        """Take away what others may do with the file beyond its mode; its content stays as it is."""
+        if self._content is not None and stat.S_IMODE(self._path.stat().st_mode) & ~self._mode:
+            self._path.chmod(self._mode)
 
     def _keep_copy(self, content: bytes) -> Path:
         digest = hashlib.sha256(content).hexdigest()[:8]

@@ -33,7 +33,7 @@ def play_session(home: Path, command: str, transcript: str, *, root: Path = ROOT
         _expect(child, text)
         if answer in ("^C", "^D"):
             child.sendcontrol(answer[1].lower())
-            _expect(child, "^C\n" if answer == "^C" else "\n")
+            _expect(child, "^C\n" if answer == "^C" and not hidden else "\n")
         elif answer is not None:
             child.sendline(answer)
             _expect(child, ("" if hidden else answer) + "\n")
