@@ -15,10 +15,10 @@ from config.schemas.credentials import (
     AccountMode,
     AccountValue,
     ExchangeSection,
-    OnLeverageRefused,
 )
 from core.model.identity import AccountId
-from core.model.policy import DEFAULT_CONCURRENT_SYMBOLS, AccountPolicy, OnForeignChange
+from core.model.money import ZERO
+from core.model.policy import DEFAULT_CONCURRENT_SYMBOLS, AccountPolicy, OnForeignChange, OnLeverageRefused
 
 __all__ = ["AccountMode", "AccountSettings", "AccountValue", "OnLeverageRefused", "load_accounts"]
 
@@ -74,6 +74,10 @@ class AccountSettings:
             max_concurrent_symbols=self.max_concurrent_symbols,
             on_foreign_change=self.on_foreign_change,
             adopt_on_first_start=self.adopt_on_first_start,
+            on_leverage_refused=self.on_leverage_refused,
+            min_order_notional=self.min_order_notional_usd or ZERO,
+            is_live=self.mode is AccountMode.LIVE,
+            is_armed=self.is_armed,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from config.overrides import Layer, Overrides, override_layers, put
 from config.schemas.reading import check_model, read_bytes
 from core.decisions.judge_source import StalenessPolicy
 from core.model.failures import InvalidConfig
-from core.model.identity import SourceName
+from core.model.identity import SourceName, Symbol
+from core.model.policy import RetryLimits
+from core.model.risk import ResizeBand, RiskLimits
 
 REMEDY = "Restore the file, or write {} for every default."
 
@@ -66,6 +69,30 @@ class EngineSettingsFile:
     def staleness_policies(self) -> Mapping[SourceName, StalenessPolicy]:
         """Every source's policy as the file says at the moment it is looked up."""
         return _LivePolicies(self)
+
+    # -- core.ports.settings.LiveSettings ------------------------------------------------------------------
+
+    def limits(self) -> RiskLimits:
+        """The risk limits in force."""
+        return self.load().risk.limits
+
+    def resize_band(self, symbol: Symbol) -> ResizeBand | None:
+        """When a symbol is sized anew between signals."""
+        band = self.load().resize_band(symbol)
+        return ResizeBand(band.band_percent, band.every_seconds) if band else None
+
+    def retries(self) -> RetryLimits:
+        """The pace of increases that failed."""
+        retries = self.load().retries
+        return RetryLimits(retries.first_delay_seconds, retries.longest_delay_seconds)
+
+    def full_check_seconds(self) -> float:
+        """How often held and target are compared although nothing happened."""
+        return self.load().full_check_seconds
+
+    def min_depth_change(self, source: SourceName) -> Decimal:
+        """The share of a source's depth below which a change makes no new decision."""
+        return self.load().source(source).min_depth_change_ratio
 
     def _read(self) -> SettingsContents:
         contents = read_settings(self._home, self._overrides)

@@ -1,11 +1,11 @@
 """One account, one pass at a time: read once, decide, and let every symbol close its gap."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from core.account_limits import AccountLimits, Limits
+from core.account_limits import AccountLimits
 from core.decisions.account_targets import needs_calls, pursued_symbols, shrinks, wanted_targets
 from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize, price_of
 from core.decisions.watch_exchange import read_pause_seconds
@@ -19,7 +19,6 @@ from core.model.outcome import PassReport, SymbolOutcome
 from core.model.policy import AccountPolicy
 from core.model.position import AccountSnapshot
 from core.model.reading import Barred, Known, Reading, Unknown
-from core.model.risk import ResizeBand, RiskLimits
 from core.model.signal import MergedTarget
 from core.model.standing import SetStanding, Standing
 from core.model.target import Targets
@@ -27,19 +26,14 @@ from core.plan_executor import PlanExecutor
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange, SymbolSettings
 from core.ports.journal import Journal
+from core.ports.settings import DefaultSettings, LiveSettings
 from core.ports.telemetry import Telemetry
 from core.position_reader import PositionReader
 from core.quarantine import Quarantine
 from core.symbol_worker import Surroundings, SymbolWorker
 
-FULL_CHECK_SECONDS = 60.0
-"""How often held and target are compared although nothing happened."""
-
 MIN_PASS_SECONDS = 0.05
 """The least time between two passes that nobody woke."""
-
-Resize = Callable[[Symbol], ResizeBand | None]
-"""The band of a symbol, None when it is sized on signals alone."""
 
 
 class AccountWorker:
@@ -57,9 +51,7 @@ class AccountWorker:
         journal: Journal,
         clock: Clock,
         telemetry: Telemetry,
-        limits: Limits = RiskLimits,
-        resize: Resize = lambda _: None,
-        full_check_seconds: float = FULL_CHECK_SECONDS,
+        settings: LiveSettings | None = None,
     ) -> None:
         if policy.max_concurrent_symbols < 1:
             raise InvalidInput(f"{policy.account} max_concurrent_symbols: {policy.max_concurrent_symbols} is below 1")
@@ -68,9 +60,8 @@ class AccountWorker:
         self._journal = journal
         self._clock = clock
         self._telemetry = telemetry
-        self._resize = resize
-        self._full_check_seconds = full_check_seconds
-        self._limits = AccountLimits(policy.account, limits, journal, clock, telemetry)
+        self._settings = settings or DefaultSettings()
+        self._limits = AccountLimits(policy.account, self._settings.limits, journal, clock, telemetry)
         self.watch = ExchangeWatch(policy.account.exchange, clock, telemetry)
         self._quarantine = Quarantine(policy.account, clock, telemetry)
         self._executor = PlanExecutor(exchange, journal, clock, telemetry)
@@ -129,7 +120,7 @@ class AccountWorker:
         """
         self._wake.clear()
         targets = self._targets
-        self._next_pass_seconds = self._full_check_seconds
+        self._next_pass_seconds = self._settings.full_check_seconds()
         if targets is None or not needs_calls(self.policy, self._wanted(targets), self._ledgers()):
             return self._report(targets, None, [])
         if self._quarantine.rest_seconds() > 0.0:
@@ -244,7 +235,7 @@ class AccountWorker:
         limits, others = self._limits.current, self._limits.others_decided(target.symbol, readings, pending)
         if asks_for_decision(ledger, target):
             return decide(ledger, target, readings, version, now, limits, others)
-        band = self._resize(target.symbol)
+        band = self._settings.resize_band(target.symbol)
         return decide_resize(ledger, target, readings, version, now, band, limits, others) if band else []
 
     # -- acting --------------------------------------------------------------------------------------------
@@ -319,6 +310,7 @@ class AccountWorker:
                 self._limits,
                 self.watch,
                 self._quarantine,
+                self._settings,
                 self._journal,
                 self._clock,
                 self._telemetry,
@@ -373,7 +365,7 @@ class AccountWorker:
     def _seconds_to_next_pass(self, outcomes: Iterable[SymbolOutcome]) -> float:
         now = self._clock.now()
         waits = [(outcome.retry_at - now).total_seconds() for outcome in outcomes if outcome.retry_at]
-        return max(MIN_PASS_SECONDS, min([self._full_check_seconds, *waits]))
+        return max(MIN_PASS_SECONDS, min([self._settings.full_check_seconds(), *waits]))
 
 
 def _not_looked_at(symbol: Symbol, why: str) -> SymbolOutcome:

@@ -18,6 +18,7 @@ from core.model.standing import Standing
 from core.model.target import Targets, TradingConfig
 from core.ports.clock import Clock
 from core.ports.journal import Journal
+from core.ports.settings import DefaultSettings, LiveSettings
 from core.ports.signal_source import SignalSource
 from core.ports.telemetry import Telemetry
 from core.ports.views import DepthView
@@ -51,7 +52,7 @@ class SignalManager:
         policies: Mapping[SourceName, StalenessPolicy],
         clock: Clock,
         telemetry: Telemetry,
-        min_depth_changes: Mapping[SourceName, Decimal] | None = None,
+        settings: LiveSettings | None = None,
     ) -> None:
         self._signal_source = signal_source
         self._journal = journal
@@ -59,7 +60,7 @@ class SignalManager:
         self._policies = policies
         self._clock = clock
         self._telemetry = telemetry
-        self._min_depth_changes = min_depth_changes or {}
+        self._settings = settings or DefaultSettings()
         self._demands_authentication = False
         self._frame_marks: tuple[object, ...] = ()
         self._frames: dict[SourceName, Reading[SourceFrame]] = {}
@@ -131,7 +132,7 @@ class SignalManager:
         last_good = self.previous_signals.get(source)
         operator = self._journal.standings().for_source(source)
         if isinstance(reading, Known):
-            frame = dampen_source(self._min_depth_changes.get(source, ZERO), last_good, reading.value)
+            frame = dampen_source(self._settings.min_depth_change(source), last_good, reading.value)
             frame = limit_source(operator.standing, last_good, frame) if operator else frame
             reading = Known(frame, reading.read_at)
             if last_good is None or (frame.sequence, frame.signals) != (last_good.sequence, last_good.signals):

@@ -29,6 +29,7 @@ from core.plan_executor import PlanExecutor, Settled, TradeResult, Unsettled
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
 from core.ports.journal import Journal
+from core.ports.settings import LiveSettings
 from core.ports.telemetry import Telemetry
 from core.position_prover import PositionProver, held_of
 from core.position_reader import PositionReader, Positions
@@ -83,6 +84,7 @@ class SymbolWorker:
         limits: AccountLimits,
         watch: ExchangeWatch,
         quarantine: Quarantine,
+        settings: LiveSettings,
         journal: Journal,
         clock: Clock,
         telemetry: Telemetry,
@@ -95,6 +97,7 @@ class SymbolWorker:
         self._limits = limits
         self._watch = watch
         self._quarantine = quarantine
+        self._settings = settings
         self._journal = journal
         self._clock = clock
         self._telemetry = telemetry
@@ -283,7 +286,7 @@ class SymbolWorker:
 
     def _failed(self, why: str, retry_after_seconds: float | None = None) -> _Stop:
         now = self._clock.now()
-        self._pace = after_failure(self._pace, now, why, retry_after_seconds)
+        self._pace = after_failure(self._pace, now, why, self._settings.retries(), retry_after_seconds)
         next_try_at = self._pace.next_try_at or now
         return _Stop(why, (next_try_at - now).total_seconds())
 

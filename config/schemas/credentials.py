@@ -12,7 +12,7 @@ from config.schemas.fields import Exact, StrictModel, Whole
 from config.schemas.reading import first_repeated
 from core.model.failures import InvalidInput
 from core.model.identity import AccountId
-from core.model.policy import OnForeignChange
+from core.model.policy import OnForeignChange, OnLeverageRefused
 
 DOCUMENTED_EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 WITH_PASSPHRASE = frozenset({"blofin", "kucoin"})
@@ -38,13 +38,6 @@ class AccountValue(StrEnum):
 
     EQUITY = "equity"
     MARGIN = "margin"
-
-
-class OnLeverageRefused(StrEnum):
-    """What to do when an exchange refuses another leverage while a position is open."""
-
-    HOLD = "hold"
-    CLOSE_AND_REOPEN = "close_and_reopen"
 
 
 def _one_of(kind: type[Choice]) -> BeforeValidator:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-FIRST_DELAY_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 120.0
+from core.model.policy import RetryLimits
+
 LONGEST_REDUCTION_DELAY_SECONDS = 5.0
 
 
@@ -27,10 +27,12 @@ class RetryPace:
         return self.next_try_at is not None and now < self.next_try_at
 
 
-def after_failure(pace: RetryPace, now: datetime, why: str, retry_after_seconds: float | None = None) -> RetryPace:
-    """The pace after one more failure: 1, 2, 4 ... 120 s, or what the exchange asked for if longer."""
-    doubled = FIRST_DELAY_SECONDS * 2.0 ** min(pace.failures, 10)
-    delay_seconds = max(min(doubled, LONGEST_DELAY_SECONDS), retry_after_seconds or 0.0)
+def after_failure(
+    pace: RetryPace, now: datetime, why: str, limits: RetryLimits, retry_after_seconds: float | None = None
+) -> RetryPace:
+    """The pace after one more failure: the first delay doubled each time, or what the exchange asked for if longer."""
+    doubled = limits.first_delay_seconds * 2.0 ** min(pace.failures, 20)
+    delay_seconds = max(min(doubled, limits.longest_delay_seconds), retry_after_seconds or 0.0)
     return RetryPace(pace.failures + 1, now + timedelta(seconds=delay_seconds), why)
 
 

@@ -21,8 +21,21 @@ class OnForeignChange(StrEnum):
 class OnLeverageRefused(StrEnum):
     """What to do when the exchange refuses a leverage while a position is open."""
 
-    KEEP = "keep"
+    HOLD = "hold"
     CLOSE_AND_REOPEN = "close_and_reopen"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """The pace of increases that failed; reductions are not paced by it.
+
+    Attributes:
+        first_delay_seconds: Wait after the first failure; it doubles with every further one.
+        longest_delay_seconds: The longest wait.
+    """
+
+    first_delay_seconds: float = 1.0
+    longest_delay_seconds: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,7 @@ class AccountPolicy:
     max_concurrent_symbols: int = DEFAULT_CONCURRENT_SYMBOLS
     on_foreign_change: OnForeignChange = OnForeignChange.REDUCE_ONLY
     adopt_on_first_start: bool = False
-    on_leverage_refused: OnLeverageRefused = OnLeverageRefused.KEEP
+    on_leverage_refused: OnLeverageRefused = OnLeverageRefused.HOLD
     min_order_notional: Decimal = Decimal(0)
     is_live: bool = False
     is_armed: bool = True
