@@ -18,6 +18,7 @@ from account_processors.dialect import (
 )
 from account_processors.instruments import Listing
 from account_processors.limiter import Budget, Lane
+from account_processors.outcomes import CallFailed
 from account_processors.passport import (
     Finding,
     fee_tier,
@@ -58,6 +59,7 @@ ORDER = OrderFields(
     leverage="leverage",
     modes=MODES,
 )
+NO_SUCH_PATH = "404"
 USE_ONE_WAY = "blofin position mode one-way"
 
 
@@ -211,16 +213,23 @@ class Blofin(Dialect):
         raise self._client.refusal(RefusalReason.MARGIN_MODE_MISMATCH, "the order carries the margin mode here")
 
     async def inspect(self) -> list[Finding]:
-        """The key's rights and the position mode."""
-        key = Row((await self._client.read(API_KEY)).data, "query-apikey")
+        """What the key may do, where the exchange tells it, and the position mode."""
         mode = Row((await self._client.read(POSITION_MODE)).data, "position-mode")
         return [
-            trading_right(may_trade=key.text("readOnly") == "0"),
+            trading_right(may_trade=await self._may_trade()),
             withdrawal_right(may_withdraw=None),
             margin_mode_finding(MarginMode.ISOLATED, scope="every order, which carries it", remedy_id=""),
             position_mode_finding(is_one_way=mode.choice("positionMode", POSITION_MODES), remedy_id=USE_ONE_WAY),
             fee_tier(""),
         ]
+
+    async def _may_trade(self) -> bool | None:
+        try:
+            return Row((await self._client.read(API_KEY)).data, "query-apikey").text("readOnly") == "0"
+        except CallFailed as failure:
+            if failure.code != NO_SUCH_PATH:
+                raise
+            return None
 
     async def apply(self, remedy: str) -> None:
         """One-way mode for the account."""

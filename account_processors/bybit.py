@@ -76,22 +76,26 @@ def _public(path: str) -> Call:
     return Call("GET", ("public",), f"v5/market/{path}", ("address",), is_signed=False)
 
 
-def _private(method: str, path: str, budget: str, lane: Lane = Lane.ORDINARY) -> Call:
-    return Call(method, ("private",), f"v5/{path}", (budget, "address"), lane=lane)
+def _private(method: str, path: str, lane: Lane = Lane.ORDINARY) -> Call:
+    """The budgets are per key and endpoint, and one per address."""
+    return Call(method, ("private",), f"v5/{path}", (path, "address"), lane=lane)
 
 
 TIME, TICKERS, INSTRUMENTS = _public("time"), _public("tickers"), _public("instruments-info")
-WALLET = _private("GET", "account/wallet-balance", "account")
-ACCOUNT_INFO = _private("GET", "account/info", "account")
-POSITIONS = _private("GET", "position/list", "positions")
-REALTIME = _private("GET", "order/realtime", "orders", Lane.RESERVED)
-HISTORY = _private("GET", "order/history", "orders", Lane.RESERVED)
-CREATE = _private("POST", "order/create", "trade")
-REDUCE = _private("POST", "order/create", "trade", Lane.RESERVED)
-SET_LEVERAGE = _private("POST", "position/set-leverage", "settings")
-SET_MARGIN_MODE = _private("POST", "account/set-margin-mode", "settings")
-SWITCH_MODE = _private("POST", "position/switch-mode", "settings")
-QUERY_API = _private("GET", "user/query-api", "account")
+WALLET = _private("GET", "account/wallet-balance")
+ACCOUNT_INFO = _private("GET", "account/info")
+POSITIONS = _private("GET", "position/list")
+REALTIME = _private("GET", "order/realtime", Lane.RESERVED)
+HISTORY = _private("GET", "order/history", Lane.RESERVED)
+CREATE = _private("POST", "order/create")
+REDUCE = _private("POST", "order/create", Lane.RESERVED)
+SET_LEVERAGE = _private("POST", "position/set-leverage")
+SET_MARGIN_MODE = _private("POST", "account/set-margin-mode")
+SWITCH_MODE = _private("POST", "position/switch-mode")
+QUERY_API = _private("GET", "user/query-api")
+
+READS = (WALLET, ACCOUNT_INFO, POSITIONS, REALTIME, HISTORY, QUERY_API)
+WRITES = (CREATE, SET_LEVERAGE, SET_MARGIN_MODE, SWITCH_MODE)
 
 
 class Bybit(Dialect):
@@ -106,7 +110,7 @@ class Bybit(Dialect):
         needs_passphrase=False,
         codes=CODES,
         budgets=(
-            *(Budget(name, 10, 1.0) for name in ("account", "positions", "orders", "trade", "settings")),
+            *(Budget(call.budgets[0], 10, 1.0) for call in (*READS, *WRITES)),
             Budget("address", 600, 5.0, shared=True),
         ),
         options={"recvWindow": 5000},

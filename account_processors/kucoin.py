@@ -29,7 +29,7 @@ from account_processors.passport import (
     trading_right,
     withdrawal_right,
 )
-from account_processors.replies import Envelope, MalformedReply, Row, moment, rows_of
+from account_processors.replies import Envelope, MalformedReply, Row, rows_of
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ZERO, plain
@@ -230,7 +230,7 @@ class Kucoin(Dialect):
         await self._client.write(SWITCH_POSITION_MODE, {"positionMode": "0"})
 
     def _time_of(self, row: Row) -> datetime:
-        return self._client.clock_offset.to_ours(moment(int(row.decimal("ts")) // NANOSECONDS_PER_MILLISECOND))
+        return self._client.clock_offset.to_ours(row.time("ts", NANOSECONDS_PER_MILLISECOND))
 
 
 def _mode_of(row: Row) -> MarginMode:

@@ -90,9 +90,15 @@ class Row:
         """A truth value that may be missing or null; then None."""
         return None if self._fields.get(name) in (None, "") else self.flag(name)
 
-    def time(self, name: str) -> datetime:
-        """Milliseconds since 1970, as UTC time of the exchange's clock."""
-        return moment(int(self.decimal(name)))
+    def time(self, name: str, per_millisecond: int = 1) -> datetime:
+        """Milliseconds since 1970, or a finer unit, as UTC time of the exchange's clock."""
+        text = self.text(name)
+        if not text.isdigit():
+            raise MalformedReply(f"{self._place}: field {name} is no time: {text!r}")
+        try:
+            return moment(int(text) // per_millisecond)
+        except OverflowError:
+            raise MalformedReply(f"{self._place}: field {name} is no time: {text!r}") from None
 
     def choice(self, name: str, meanings: Mapping[str, T]) -> T:
         """A word of the exchange, translated by a table; a word outside it is malformed."""

@@ -1,0 +1,160 @@
+"""One exchange, one account and one adapter, in process in virtual time or over loopback HTTP in real time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeVar
+
+from account_processors.ccxt_base import CcxtExchange
+from account_processors.ccxt_client import CallSettings
+from account_processors.registry import connect
+from config.accounts import AccountMode, AccountSettings, AccountValue
+from core.model.failures import OutcomeUnknown
+from core.model.identity import AccountId, ClientOrderId, Symbol
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
+from core.model.position import MarginMode, Position
+from core.model.reading import Reading, Unknown
+from paper.faults import Fault
+from paper.house import PROTOCOLS, PaperHouse
+from simulation.bare_world import ToldFacts
+from simulation.virtual_time import VirtualClock, run_virtually
+
+T = TypeVar("T")
+
+EXCHANGES = tuple(PROTOCOLS)
+BTC, ETH, UNLISTED = Symbol("BTCUSDT"), Symbol("ETHUSDT"), Symbol("NOSUCHUSDT")
+CALLS = CallSettings(read_timeout_seconds=2.0, write_timeout_seconds=2.0, read_tries=1)
+"""One try, so that one fault is met by one call."""
+
+
+@dataclass
+class Bench:
+    """What a scene works with."""
+
+    name: str
+    house: PaperHouse
+    exchange: CcxtExchange
+    settings: AccountSettings
+    clock: VirtualClock
+    told: ToldFacts
+    orders: int = 0
+    pair: tuple[Symbol, Symbol] = (BTC, ETH)
+    unlisted: Symbol = UNLISTED
+
+    async def ready(self) -> "Bench":
+        """Read the rules, and bring the account into isolated one-way mode where that is not its default."""
+        await self.exchange.read_instruments()
+        for finding in (await self.exchange.inspect()).findings:
+            if finding.remedy_id:
+                await self.exchange.apply(finding)
+        return self
+
+    def intent(self, side: Side, quantity: str, *, symbol: Symbol = BTC, reduce_only: bool = False) -> OrderIntent:
+        """The next order, under an id of its own."""
+        self.orders += 1
+        cid = ClientOrderId(f"bench0{self.orders:026d}")
+        leverage = Decimal(3)
+        return OrderIntent(
+            cid, self.settings.account, symbol, side, Decimal(quantity), reduce_only, MarginMode.ISOLATED, leverage, 1
+        )
+
+    async def trade(self, side: Side, quantity: str, *, reduce_only: bool = False) -> OrderReport:
+        """Send an order and wait for what came of it."""
+        await self.settle_settings()
+        intent = self.intent(side, quantity, reduce_only=reduce_only)
+        await self.exchange.submit_order(intent)
+        return await self.settled(intent)
+
+    async def settle_settings(self, symbol: Symbol = BTC, leverage: str = "3") -> None:
+        """Isolated margin and leverage where they are settings."""
+        settings = await self.exchange.read_settings(symbol)
+        held = must_know(settings)
+        if held.margin_mode not in (None, MarginMode.ISOLATED):
+            await self.exchange.set_margin_mode(symbol, MarginMode.ISOLATED)
+        if held.leverage not in (None, Decimal(leverage)):
+            await self.exchange.set_leverage(symbol, Decimal(leverage), MarginMode.ISOLATED)
+
+    async def settled(self, intent: OrderIntent) -> OrderReport:
+        """Ask until the order is final."""
+        for _ in range(100):
+            report = await self.exchange.find_order(intent.symbol, intent.client_order_id)
+            if isinstance(report, OrderReport) and report.state is not ExchangeOrderState.OPEN:
+                return report
+            await asyncio.sleep(0.05)
+        raise OutcomeUnknown(f"never final: {report}")
+
+    async def position(self, symbol: Symbol = BTC) -> Position | None:
+        """What is held, from a read that must succeed; read lag is waited for."""
+        await asyncio.sleep(self.house.exchanges[self.name].effects.position_lag_ms / 1000)
+        positions = await self.exchange.read_positions()
+        return must_know(positions).get(symbol)
+
+    @property
+    def find_endpoints(self) -> tuple[str, ...]:
+        """What the paper exchange calls the endpoints by which an order is found."""
+        return {"bybit": ("open_orders", "order_history"), "blofin": ("order",)}.get(self.name, ("find_order",))
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+    def break_next(self, fault: Fault) -> None:
+        """Let the next fitting request of this exchange go wrong."""
+        self.house.faults.add(replace(fault, exchange=self.name))
+
+    def calls_of(self, endpoint: str) -> int:
+        """How many requests an endpoint has received."""
+        return len(
+            self.house.ledger.entries("request", self.name, where=lambda entry: entry.facts["endpoint"] == endpoint)
+        )
+
+
+def must_know(reading: Reading[T]) -> T:
+    """The value of a read that must have succeeded.
+
+    Raises:
+        OutcomeUnknown: If it did not.
+    """
+    if isinstance(reading, Unknown):
+        raise OutcomeUnknown(reading.reason)
+    return reading.value
+
+
+Scene = Callable[[Bench], Awaitable[None]]
+
+
+def play(name: str, scene: Scene, *, calls: CallSettings = CALLS, value: AccountValue = AccountValue.EQUITY) -> None:
+    """Play a scene in process, in virtual time."""
+
+    async def whole() -> None:
+        async with open_bench(name, calls, value) as bench:
+            await scene(bench)
+
+    run_virtually(whole())
+
+
+@asynccontextmanager
+async def open_bench(
+    name: str, calls: CallSettings = CALLS, value: AccountValue = AccountValue.EQUITY
+) -> AsyncIterator[Bench]:
+    """A house with one account and an adapter on it."""
+    clock = VirtualClock(asyncio.get_running_loop())
+    house = PaperHouse(clock)
+    told = ToldFacts()
+    keys = house.open_account(name, "main", Decimal(10_000))
+    settings = AccountSettings(
+        AccountId(name, "main"),
+        AccountMode.PAPER,
+        api_key=keys.api_key,
+        secret=keys.secret,
+        passphrase=keys.passphrase,
+        account_value=value,
+    )
+    exchange = connect(settings, clock, told, session=house.session(), urls=house.urls(name), calls=calls)
+    try:
+        yield Bench(name, house, exchange, settings, clock, told)
+    finally:
+        await exchange.close()
+        await house.close()
