@@ -23,4 +23,8 @@ class Entry:
 
 BEGIN, OPERATE, PROVE = "Begin", "Operate", "Prove"
 
-CATALOGUE = (Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),)
+CATALOGUE = (
+    Entry("webhook", "commands.webhook", "Keys and public name of the TradingView endpoint.", OPERATE),
+    Entry("source", "commands.source", "Sources of signals, also those of other packages.", OPERATE),
+    Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),
+)

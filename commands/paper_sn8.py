@@ -29,7 +29,7 @@ def sn8(
 
       ./engine paper sn8 --port 48888 --fault missing_miners
     """
-    from paper.sn8_faults import Fault  # noqa: PLC0415 - imported when run
+    from paper.sn8_faults import Fault
 
     if fault not in {"", *Fault}:
         raise typer.BadParameter(f"one of {', '.join(Fault)}", param_hint="--fault")
@@ -37,13 +37,13 @@ def sn8(
 
 
 async def _serve(port: int, seed: int, miners: int, keys: dict[str, int], fault: str) -> None:
-    from rich.console import Console  # noqa: PLC0415 - imported when run
+    from rich.console import Console
 
-    from operations.wall_clock import WallClock  # noqa: PLC0415 - imported when run
-    from paper.sn8 import Sn8Server  # noqa: PLC0415 - imported when run
-    from paper.sn8_faults import Fault  # noqa: PLC0415 - imported when run
-    from paper.sn8_session import serve_sn8  # noqa: PLC0415 - imported when run
-    from paper.sn8_world import Sn8World  # noqa: PLC0415 - imported when run
+    from operations.wall_clock import WallClock
+    from paper.sn8 import Sn8Server
+    from paper.sn8_faults import Fault
+    from paper.sn8_session import serve_sn8
+    from paper.sn8_world import Sn8World
 
     clock = WallClock()
     start = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)

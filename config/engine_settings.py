@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from config.risk_settings import RiskSettings
 from config.schemas.fields import Exact, SourceText, Span, StrictModel, SymbolText, without_notes
+from config.webhook_settings import WebhookSettings
 from core.decisions.judge_source import OnStale, StalenessPolicy
 from core.model.identity import SourceName, Symbol
 
@@ -134,6 +135,7 @@ class EngineSettings(StrictModel):
     risk: RiskSettings = Field(default_factory=RiskSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
 
     def source(self, name: SourceName) -> SourceSettings:
         """One source's settings; a source that is not named has the plain defaults."""

@@ -39,14 +39,14 @@ class WebhookKey:
         id: What the operator calls it by.
         strategy: Whose messages it signs.
         sha256: Of the key, in hex.
-        made_at: UTC time, ISO-8601.
+        made_at: UTC time.
         rhythm_minutes: How often the strategy says it speaks, None when it does not say.
     """
 
     id: str
     strategy: str
     sha256: str
-    made_at: str
+    made_at: datetime
     rhythm_minutes: float | None = None
 
 
@@ -117,9 +117,10 @@ def add_key(
         raise InvalidInput(f"strategy: {strategy!r} is reserved; choose another name")
     text = f"tek_{secrets.token_urlsafe(32)}"
     numbers = [int(key.id[1:]) for key in keys if re.fullmatch(r"k[0-9]+", key.id)]
-    stamp = made_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     digest = hashlib.sha256(text.encode()).hexdigest()
-    key = WebhookKey(f"k{max(numbers, default=0) + 1}", strategy, digest, stamp, rhythm_minutes)
+    key = WebhookKey(
+        f"k{max(numbers, default=0) + 1}", strategy, digest, made_at.replace(microsecond=0), rhythm_minutes
+    )
     if rhythm_minutes is not None:
         keys = tuple(replace(old, rhythm_minutes=rhythm_minutes) if old.strategy == strategy else old for old in keys)
     return (*keys, key), text
@@ -178,6 +179,6 @@ def _as_json(key: WebhookKey) -> dict[str, object]:
         "id": key.id,
         "strategy": key.strategy,
         "sha256": key.sha256,
-        "made_at": key.made_at,
+        "made_at": key.made_at.isoformat().replace("+00:00", "Z"),
     }
     return content if key.rhythm_minutes is None else content | {"rhythm_minutes": key.rhythm_minutes}

@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -11,27 +13,50 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import uvicorn
+from rich.console import Console
 
+from config.engine_settings_file import EngineSettingsFile
 from config.home import Home, find_home
-from config.webhook_settings import DEFAULT_PORT, WebhookSettings
+from config.webhook_settings import WebhookSettings, check_domain
 from core.model.failures import EngineError, InvalidConfig
+from core.ports.telemetry import Telemetry
 from operations.committers import WriterThread
 from operations.logs import StructuredTelemetry, set_up_logs
+from operations.metrics_server import serve_metrics
 from operations.wall_clock import WallClock
 from signal_endpoints.bounded_protocol import BoundedProtocol
+from signal_endpoints.domain_files import set_up_domain
 from signal_endpoints.tradingview_app import make_app
 from signal_endpoints.tradingview_service import TradingViewService
+from signal_endpoints.webhook_config import WebhookConfig
+from signal_endpoints.webhook_metrics import WebhookMetrics
 from signal_processors.records import RecordInUse
 
 SERVICE = "tradingview-endpoint"
 LOOPBACK = "127.0.0.1"
-FAILED, CANNOT_RUN = 1, 78
+DONE, FAILED, CANNOT_RUN = 0, 1, 78
 CONNECTIONS = 1000
 STOP_SECONDS = 5
+WATCH_SECONDS = 5.0
+
+
+class EndpointServer(uvicorn.Server):
+    """uvicorn that ends on a signal without raising it again, so that what is being written is finished."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop serving on SIGINT and SIGTERM."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the endpoint until it is told to stop.
+
+    Args:
+        arguments: Of the command line.
 
     Returns:
         0 when it was told to stop, 1 when it failed, 78 when the configuration or another endpoint forbids it to run.
@@ -41,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logs(SERVICE, home.logs)
     telemetry = StructuredTelemetry(SERVICE)
     try:
-        return asyncio.run(_serve(home, telemetry, WebhookSettings(port=options.port)))
+        if options.domain:
+            Console(soft_wrap=True).print(set_up_domain(home, options.domain), markup=False, highlight=False)
+        settings = EngineSettingsFile(home).load().webhook
+        return asyncio.run(_serve(home, telemetry, settings, settings.port if options.port is None else options.port))
     except (InvalidConfig, RecordInUse) as error:
         telemetry.tell("cannot run", why=str(error))
         return CANNOT_RUN
@@ -50,39 +78,76 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-async def _serve(home: Home, telemetry: StructuredTelemetry, settings: WebhookSettings) -> int:
+async def _serve(home: Home, telemetry: Telemetry, settings: WebhookSettings, port: int) -> int:
+    missing_key = WebhookConfig(home, asyncio.get_running_loop().time).missing_key()
+    if missing_key:
+        telemetry.tell("cannot run", why=missing_key)
+        return CANNOT_RUN
     committer, housekeeper = WriterThread(), WriterThread()
-    service = TradingViewService(home, WallClock(), telemetry, settings, committer=committer, housekeeper=housekeeper)
     try:
-        async with service:
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    make_app(service, owns_service=False),
-                    host=LOOPBACK,
-                    port=settings.port,
-                    http=BoundedProtocol,
-                    ws="none",
-                    access_log=False,
-                    log_config=None,
-                    proxy_headers=False,
-                    server_header=False,
-                    limit_concurrency=CONNECTIONS,
-                    timeout_graceful_shutdown=STOP_SECONDS,
-                )
-            )
-            await server.serve()
+        async with TradingViewService(
+            home, WallClock(), telemetry, committer=committer, housekeeper=housekeeper
+        ) as service:
+            server = EndpointServer(_uvicorn_config(service, port))
+            watching = asyncio.create_task(_watch(service, server, telemetry))
+            async with serve_metrics(WebhookMetrics(service).registry, settings.metrics_port, telemetry):
+                await server.serve()
+            watching.cancel()
             if not server.started:
                 return FAILED
+            return watching.result() if watching.done() and not watching.cancelled() else DONE
     finally:
         committer.close()
         housekeeper.close()
-    return 0
+
+
+async def _watch(service: TradingViewService, server: uvicorn.Server, telemetry: Telemetry) -> int:
+    """Stop serving once the service must be started again or may not run; its exit code."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        for why, code in ((service.processor.failure, FAILED), (service.config.missing_key(), CANNOT_RUN)):
+            if why:
+                telemetry.tell("stopping", why=why)
+                server.should_exit = True
+                return code
+
+
+def _uvicorn_config(service: TradingViewService, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(service, owns_service=False),
+        host=LOOPBACK,
+        port=port,
+        http=BoundedProtocol,
+        ws="none",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tradingview_endpoint.py", description=__doc__)
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="on 127.0.0.1 (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="tradingview_endpoint.py",
+        description="Take TradingView's alerts on 127.0.0.1, keep them durably, publish the depths they ask for.",
+    )
+    parser.add_argument(
+        "domain",
+        nargs="?",
+        type=_domain,
+        help="write the nginx and certbot files of this public name first, such as tv.example.com",
+    )
+    parser.add_argument("--port", type=int, help="on 127.0.0.1 (default: webhook.port of engine_config.json, 8000)")
     return parser
+
+
+def _domain(text: str) -> str:
+    try:
+        return check_domain(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

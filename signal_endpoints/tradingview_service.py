@@ -2,24 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from config.home import Home
-from config.webhook_keys import KEY_PATTERN, KeyFile, WebhookKey, match_key
-from config.webhook_settings import WebhookSettings
+from config.webhook_keys import KEY_PATTERN, WebhookKey, match_key
 from core.model.failures import StorageFailure
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 from signal_endpoints.caller import identify
 from signal_endpoints.receipt import BodyRefused, CallerGone, Receive, Scope, Send, answer, read_body
 from signal_endpoints.refusals import Refusals
+from signal_endpoints.webhook_config import WebhookConfig
 from signal_processors.records import Committer, commit_inline
 from signal_processors.tradingview_alert import AlertBounds
 from signal_processors.tradingview_book import UNAUTHENTICATED
 from signal_processors.tradingview_lane import Verdict
 from signal_processors.tradingview_processor import Outcome, Rules, TradingViewProcessor
+from signal_processors.tradingview_rhythm import Rhythm
 
 KEYS_PER_MESSAGE = 4
 MASK = b"[key]"
@@ -34,13 +34,11 @@ class TradingViewService:
         home: Where keys, record and frame live.
         clock: The wall clock.
         telemetry: Is told of every message and refusal.
-        settings: What the operator set.
-        symbols: The mapped source symbols now, None while there is no mapping.
         committer: Where the record is written and synced; on the loop unless told otherwise.
         housekeeper: Where frames and snapshots are written.
 
     Raises:
-        InvalidConfig: If the keys' file is invalid.
+        InvalidConfig: When entered, if a file of the operator is invalid.
     """
 
     def __init__(
@@ -48,23 +46,21 @@ class TradingViewService:
         home: Home,
         clock: Clock,
         telemetry: Telemetry,
-        settings: WebhookSettings | None = None,
-        symbols: Callable[[], frozenset[str] | None] = lambda: None,
         committer: Committer = commit_inline,
         housekeeper: Committer = commit_inline,
     ) -> None:
-        self._settings = settings or WebhookSettings()
-        self._symbols = symbols
+        self._home = home
         self._telemetry = telemetry
-        self._keys = KeyFile(home)
         self._stack = AsyncExitStack()
+        self._config: WebhookConfig | None = None
         self._refusals: Refusals | None = None
         self.refused: Counter[str] = Counter()
         self.processor = TradingViewProcessor(home, clock, telemetry, self.rules, committer, housekeeper)
 
     async def __aenter__(self) -> Self:
         """Read what was kept and begin to beat."""
-        self._refusals = Refusals(asyncio.get_running_loop().time)
+        time = asyncio.get_running_loop().time
+        self._config, self._refusals = WebhookConfig(self._home, time), Refusals(time)
         await self._stack.enter_async_context(self.processor)
         return self
 
@@ -72,17 +68,32 @@ class TradingViewService:
         """Finish what is being written."""
         await self._stack.aclose()
 
+    @property
+    def config(self) -> WebhookConfig:
+        """What the operator wrote.
+
+        Raises:
+            RuntimeError: Before the service was entered.
+        """
+        if self._config is None:
+            raise RuntimeError("the service has not been entered")
+        return self._config
+
     def rules(self) -> Rules:
         """What the operator wants of messages, as of now."""
-        keys = self._keys.load()
-        rhythms = {key.strategy: key.rhythm_minutes for key in keys or () if key.rhythm_minutes is not None}
-        bounds = AlertBounds(self._settings.max_depth, self._settings.max_leverage, self._settings.max_age_seconds)
-        return Rules(bounds, self._symbols(), keys is not None, tuple(rhythms.items()))
+        settings, keys = self.config.settings(), self.config.keys()
+        rhythms = {
+            key.strategy: Rhythm(key.rhythm_minutes, key.made_at)
+            for key in keys or ()
+            if key.rhythm_minutes is not None
+        }
+        bounds = AlertBounds(settings.max_depth, settings.max_leverage, settings.max_age_seconds)
+        return Rules(bounds, self.config.symbols(), keys is not None, rhythms)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST of a message."""
         address = scope["client"][0] if scope.get("client") else ""
-        caller = identify(scope["headers"], address, self._settings)
+        caller = identify(scope["headers"], address, self.config.settings())
         if caller.refusal:
             await self._refuse(send, caller.address, 403, caller.refusal)
             return
@@ -102,14 +113,14 @@ class TradingViewService:
     async def admits(self, scope: Scope, send: Send) -> bool:
         """Whether a request other than a message may be answered; when not, it has been refused."""
         address = scope["client"][0] if scope.get("client") else ""
-        caller = identify(scope["headers"], address, self._settings)
+        caller = identify(scope["headers"], address, self.config.settings())
         if caller.refusal:
             await self._refuse(send, caller.address, 403, caller.refusal)
         return not caller.refusal
 
     def health(self) -> dict[str, Any]:
         """What GET /health shows: no symbols, no depths, no names."""
-        reasons, failure = self.processor.reasons(), self.processor.failure or self._keys.problem
+        reasons, failure = self.processor.reasons(), self.processor.failure or self.config.problem()
         status = "failed" if failure else "degraded" if reasons else "ok"
         return {
             "status": status,
@@ -134,19 +145,19 @@ class TradingViewService:
         """The strategy that a message belongs to, empty when its key is not valid, and the message without its key."""
         in_body, in_path = KEY_PATTERN.findall(body)[:KEYS_PER_MESSAGE], path.strip("/").encode()
         masked = KEY_PATTERN.sub(MASK, body)
-        keys = self._keys.load()
+        keys = self.config.keys()
         if keys is None:
             return (UNAUTHENTICATED if not in_path else ""), masked
         found = [match_key(keys, in_body)]
         if in_path:
             found.append(match_key(keys, [in_path]))
-            if self._settings.allow_path_token and not in_body:
+            if self.config.settings().allow_path_token and not in_body:
                 found = found[1:]
         return _one_strategy(found), masked
 
     async def _refuse(self, send: Send, address: str, status: int, reason: str) -> None:
         self.refused[reason] += 1
-        if self._refusals and not self._refusals.may_answer(address, self._settings.refusals_per_minute):
+        if self._refusals and not self._refusals.may_answer(address, self.config.settings().refusals_per_minute):
             await answer(send, 429, {"status": "refused", "reason": "too many refused requests"}, is_last=True)
             return
         self._telemetry.tell("caller refused", source="tradingview", address=address, status=status, why=reason)

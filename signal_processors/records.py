@@ -110,6 +110,10 @@ class RecordLog:
         """The sequence of the newest record."""
         return self._sequence
 
+    def continue_after(self, sequence: int) -> None:
+        """Number the next record above a sequence that the caller remembers, for the case that the files are gone."""
+        self._sequence = max(self._sequence, sequence)
+
     async def append(self, received_at: datetime, *contents: Mapping[str, Any]) -> Sequence[Record]:
         """Append records together; they are durable when this returns.
 

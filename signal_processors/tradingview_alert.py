@@ -19,7 +19,7 @@ _DEPTH_STEP = Decimal("1e-12")
 _NUMBER = r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})(?:[eE][+-]?[0-9]{1,2})?"
 _SHARE = re.compile(rf"({_NUMBER})\s*/\s*({_NUMBER})")
 _EXIT = re.compile(rf"exit\s*@\s*{_NUMBER}", re.IGNORECASE)
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._:!-]{0,39}")
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/!-]{0,39}")
 _SEQUENCE = re.compile(r"[0-9]{1,18}")
 
 
@@ -48,7 +48,7 @@ class Alert:
     """What one message says.
 
     Attributes:
-        symbol: As TradingView names it, upper case.
+        symbol: As TradingView names it.
         depth: Signed share of the allocation, -1..1.
         closes: For a flat, the side it closes where the message tells.
         leverage: At least 1 and at most the configured cap.
@@ -121,11 +121,11 @@ def parse_message(body: bytes, bounds: AlertBounds, now: datetime) -> Alert | Be
     fields = read_fields(body)
     if fields.flag("heartbeat"):
         return Beat()
-    symbol = fields.text("symbol").upper()
+    symbol = fields.text("symbol")
     if not symbol:
         raise AlertRefused("symbol is missing")
     if not _SYMBOL.fullmatch(symbol):
-        raise AlertRefused("symbol is not 1-40 characters of A-Z, 0-9 and . _ : ! -")
+        raise AlertRefused("symbol is not 1-40 characters of A-Z, 0-9 and . _ : / ! -")
     after, before = _stand(fields, "market_position"), _stand(fields, "prev_market_position")
     direction = _direction(fields, after)
     depth = _depth(fields, direction, bounds)

@@ -125,6 +125,22 @@ class Book:
                 by_symbol.setdefault(symbol, []).append(lane.latest)
         return tuple(_sum_words(symbol, words) for symbol, words in sorted(by_symbol.items()))
 
+    def held(self) -> list[str]:
+        """The opens that wait beside a flat in force, because nobody can tell which of the two came last."""
+        return [
+            f"{strategy} {symbol}: the open of record {lane.held.record} is held beside a flat"
+            for (strategy, symbol), lane in self.lanes.items()
+            if lane.held and lane.latest and lane.held.record > lane.latest.record
+        ]
+
+    def is_open(self, strategy: str) -> bool:
+        """Whether a strategy asks for any position."""
+        return any(
+            lane.latest is not None and lane.latest.alert.depth != ZERO
+            for (name, _), lane in self.lanes.items()
+            if name == strategy
+        )
+
     def _forget_old(self, now: datetime) -> None:
         """Identities stand in order of arrival, so only the front can be old."""
         while self.seen:

@@ -1,14 +1,13 @@
-"""Turns TradingView's messages into a durable record and the current depths, one process or one simulated service."""
+"""Turns TradingView's messages into a durable record and the current depths; a service, or part of a simulation."""
 
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
@@ -19,23 +18,14 @@ from core.model.signal import SourceFrame, SourceStatus
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 from signal_processors.day_files import Record, archive_old_days
-from signal_processors.depth_files import publish_frame
+from signal_processors.frame_publisher import FramePublisher
 from signal_processors.records import Committer, RecordLog, commit_inline
 from signal_processors.tradingview_alert import Alert, AlertBounds, Beat, parse_message
-from signal_processors.tradingview_book import (
-    TRADINGVIEW,
-    UNAUTHENTICATED,
-    Book,
-    Draft,
-    Entry,
-    read_entry,
-    write_entry,
-)
+from signal_processors.tradingview_book import TRADINGVIEW, UNAUTHENTICATED, Book, Draft, Entry, read_entry, write_entry
 from signal_processors.tradingview_fields import AlertRefused
 from signal_processors.tradingview_lane import Verdict
+from signal_processors.tradingview_rhythm import Rhythm, overdue
 from signal_processors.tradingview_snapshot import format_book, load_book, save_book
-
-HEARTBEAT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +49,15 @@ class Rules:
 
     Attributes:
         bounds: What is refused although it can be read.
-        symbols: Source symbols that are mapped; None while there is no mapping yet.
+        symbols: Mapped source symbols, by their lower-case form; None while there is no mapping yet.
         authenticated: Whether keys are required.
-        rhythms_minutes: How often each strategy should be heard, where it declared that.
+        rhythms: How often a strategy should be heard, where it declared that.
     """
 
     bounds: AlertBounds
-    symbols: frozenset[str] | None
+    symbols: Mapping[str, str] | None
     authenticated: bool
-    rhythms_minutes: tuple[tuple[str, float], ...] = ()
+    rhythms: Mapping[str, Rhythm]
 
 
 class TradingViewProcessor:
@@ -95,22 +85,19 @@ class TradingViewProcessor:
         committer: Committer = commit_inline,
         housekeeper: Committer = commit_inline,
     ) -> None:
-        self._home = home
         self._clock = clock
         self._telemetry = telemetry
         self._rules = rules
         self._committer = committer
         self._housekeeper = housekeeper
         self._folder = home.raw_signals(TRADINGVIEW)
+        self._publisher = FramePublisher(home, telemetry, self.frame, housekeeper)
         self._book = Book()
+        self._log: RecordLog | None = None
         self._draft: Draft | None = None
         self._completed: list[Record] = []
-        self._log: RecordLog | None = None
         self._run = 0
         self._saved_sequence = 0
-        self._is_stale = False
-        self._publishing: asyncio.Task[None] | None = None
-        self._heartbeat: asyncio.Task[None] | None = None
         self._archived_on = date.min
         self.counts: Counter[str] = Counter()
 
@@ -121,32 +108,29 @@ class TradingViewProcessor:
 
     @property
     def failure(self) -> str:
-        """Why nothing can be stored until a restart, empty while it can."""
-        return self._log.failure if self._log else "not started"
+        """Why the service must be started again, empty while it works."""
+        return (self._log.failure if self._log else "not started") or self._publisher.failure
 
     async def __aenter__(self) -> Self:
         """Read what was kept, publish it, and begin to beat."""
-        self._book, problems = load_book(self._folder)
-        self._log = RecordLog(self._folder, self._committer, self._book.sequence, scribe=self)
-        self._run = self._log.sequence
+        self._log = RecordLog(self._folder, self._committer, scribe=self)
+        try:
+            self._book, problems = load_book(self._folder)
+        except BaseException:
+            await self._log.close()
+            raise
+        self._log.continue_after(self._book.sequence)
+        self._run, self._saved_sequence = self._log.sequence, self._book.sequence
         for problem in problems:
             self._telemetry.tell("record damaged", source=TRADINGVIEW, why=problem)
-        if self._rules().authenticated:
-            await self._retire(UNAUTHENTICATED)
-        await self._beat()
-        self._heartbeat = asyncio.get_running_loop().create_task(self._keep_beating())
+        await self._publisher.start(self._keep_house)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Finish what is being written."""
-        if self._heartbeat:
-            self._heartbeat.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._heartbeat
-        if self._publishing:
-            await asyncio.wait([self._publishing])
         if self._log:
             await self._log.close()
+        await self._publisher.stop()
         await self._save()
 
     async def take(self, strategy: str, body: bytes) -> Outcome:
@@ -159,18 +143,7 @@ class TradingViewProcessor:
         Raises:
             StorageFailure: If it was not stored; nothing then came of it.
         """
-        now, rules = self._clock.now(), self._rules()
-        draft: dict[str, Any] = {"run": self._run, "seconds": round(asyncio.get_running_loop().time(), 3)}
-        try:
-            message = parse_message(body, rules.bounds, now)
-            if isinstance(message, Alert):
-                self._check_symbol(strategy, message, rules)
-        except AlertRefused as error:
-            entry = Entry(strategy, Verdict.REFUSED, note=str(error), **draft)
-        else:
-            alert = None if isinstance(message, Beat) else message
-            verdict = Verdict.HEARTBEAT if alert is None else Verdict.APPLIED
-            entry = Entry(strategy, verdict, alert=alert, digest=hashlib.sha256(body).hexdigest()[:32], **draft)
+        entry = self._read(strategy, body)
         record = await self._append(entry, body.decode("utf-8", "backslashreplace"))
         stored = read_entry(record)
         return Outcome(stored.verdict, str(record.sequence), stored.note)
@@ -179,9 +152,14 @@ class TradingViewProcessor:
         """signal_processors.records.Scribe: judge the alert in the order of the record."""
         self._draft = self._draft or Draft(self._book)
         judgement = self._draft.judge(record)
-        changes = {"verdict": judgement.verdict, "basis": judgement.basis, "displaces": judgement.displaces}
-        completed = msgspec.structs.replace(read_entry(record), note=judgement.note, **changes)
-        content = write_entry(completed) | {"body": record.content.get("body", "")}
+        completed = msgspec.structs.replace(
+            read_entry(record),
+            verdict=judgement.verdict,
+            basis=judgement.basis,
+            displaces=judgement.displaces,
+            note=judgement.note,
+        )
+        content = write_entry(completed) | {"body": record.content["body"]}
         self._completed.append(Record(record.sequence, record.received_at, content))
         return self._completed[-1]
 
@@ -193,7 +171,47 @@ class TradingViewProcessor:
             self._book.fold(record)
             self._tell(record)
         if self._book.changes != changes:
-            self._publish_soon()
+            self._publisher.publish_soon()
+
+    def frame(self) -> SourceFrame:
+        """Everything TradingView says now."""
+        now, reasons = self._clock.now(), self.reasons()
+        return SourceFrame(
+            source=TRADINGVIEW,
+            sequence=self._book.changes,
+            written_at=self._book.changed_at or now,
+            heartbeat_at=now,
+            fetched_at=None,
+            status=SourceStatus.DEGRADED if reasons else SourceStatus.OK,
+            reason="; ".join(reasons),
+            authenticated=self._rules().authenticated and not self._book.is_open(UNAUTHENTICATED),
+            signals=self._book.signals(),
+        )
+
+    def reasons(self) -> list[str]:
+        """What a person should know about the depths as they stand."""
+        late = overdue(self._rules().rhythms, self._book.spoken, self._clock.now())
+        return self._book.held() + [
+            f"{strategy} should have spoken {minutes:.0f} minutes ago" for strategy, minutes in late.items()
+        ]
+
+    def overdue_minutes(self) -> Mapping[str, float]:
+        """How long ago each strategy with a rhythm should have spoken; 0 while it is in time."""
+        rhythms = self._rules().rhythms
+        return dict.fromkeys(rhythms, 0.0) | overdue(rhythms, self._book.spoken, self._clock.now())
+
+    def _read(self, strategy: str, body: bytes) -> Entry:
+        rules = self._rules()
+        blank = Entry(strategy, Verdict.REFUSED, self._run, round(asyncio.get_running_loop().time(), 3))
+        try:
+            message = parse_message(body, rules.bounds, self._clock.now())
+            if isinstance(message, Beat):
+                return msgspec.structs.replace(blank, verdict=Verdict.HEARTBEAT)
+            alert = self._spell_symbol(strategy, message, rules.symbols)
+        except AlertRefused as error:
+            return msgspec.structs.replace(blank, note=str(error))
+        digest = hashlib.sha256(body).hexdigest()[:32]
+        return msgspec.structs.replace(blank, verdict=Verdict.APPLIED, alert=alert, digest=digest)
 
     async def _append(self, entry: Entry, body: str) -> Record:
         if self._log is None:
@@ -201,23 +219,24 @@ class TradingViewProcessor:
         (record,) = await self._log.append(self._clock.now(), write_entry(entry) | {"body": body})
         return record
 
-    def _check_symbol(self, strategy: str, alert: Alert, rules: Rules) -> None:
-        """An entry for a symbol that nobody mapped would never be used; an exit of one that was is always taken."""
-        if rules.symbols is None or alert.symbol in rules.symbols:
-            return
-        if alert.depth != ZERO or (strategy, alert.symbol) not in self._book.lanes:
-            raise AlertRefused("symbol is not mapped for tradingview; add it with python3 config/asset_mapping.py")
+    def _spell_symbol(self, strategy: str, alert: Alert, symbols: Mapping[str, str] | None) -> Alert:
+        """The alert with its symbol as the mapping spells it.
 
-    async def _retire(self, strategy: str) -> None:
-        """Set everything a strategy said to flat."""
-        held = [lane for (name, _), lane in self._book.lanes.items() if name == strategy and lane.latest]
-        if any(lane.latest and lane.latest.alert.depth != ZERO for lane in held):
-            entry = Entry(strategy, Verdict.RETIRED, run=self._run, note="keys are required now")
-            await self._append(entry, "")
+        An entry for a symbol that is not mapped would never be used; the exit of a position that it opened is taken.
+        """
+        if symbols is None:
+            return replace(alert, symbol=alert.symbol.upper())
+        spelled = symbols.get(alert.symbol.lower())
+        if spelled:
+            return replace(alert, symbol=spelled)
+        for symbol in (alert.symbol, alert.symbol.upper()):
+            if alert.depth == ZERO and (strategy, symbol) in self._book.lanes:
+                return replace(alert, symbol=symbol)
+        raise AlertRefused("symbol is not mapped for tradingview; add it with python3 config/asset_mapping.py")
 
     def _tell(self, record: Record) -> None:
         entry = read_entry(record)
-        self.counts[entry.verdict] += 1
+        self.counts[str(entry.verdict)] += 1
         self._telemetry.tell(
             "message taken",
             source=TRADINGVIEW,
@@ -230,80 +249,37 @@ class TradingViewProcessor:
             note=entry.note,
         )
 
-    def _publish_soon(self) -> None:
-        self._is_stale = True
-        if self._publishing is None:
-            self._publishing = asyncio.get_running_loop().create_task(self._publish())
-
-    async def _publish(self) -> None:
-        try:
-            while self._is_stale:
-                self._is_stale = False
-                frame = self.frame()
-                await self._housekeeper(lambda frame=frame: publish_frame(self._home, frame))  # type: ignore[misc]
-        except StorageFailure as error:
-            self._telemetry.tell("frame not written", source=TRADINGVIEW, why=str(error))
-        finally:
-            self._publishing = None
-
-    def frame(self) -> SourceFrame:
-        """Everything TradingView says now."""
-        now = self._clock.now()
-        reasons = self.reasons()
-        return SourceFrame(
-            source=TRADINGVIEW,
-            sequence=self._book.changes,
-            written_at=self._book.changed_at or now,
-            heartbeat_at=now,
-            fetched_at=None,
-            status=SourceStatus.DEGRADED if reasons else SourceStatus.OK,
-            reason="; ".join(reasons),
-            authenticated=self._rules().authenticated,
-            signals=self._book.signals(),
-        )
-
-    def reasons(self) -> list[str]:
-        """What a person should know about the depths as they stand."""
-        held = [
-            f"{strategy} {symbol}: an open from record {lane.held.record} is held beside a flat"
-            for (strategy, symbol), lane in self._book.lanes.items()
-            if lane.held and lane.latest and lane.held.record > lane.latest.record
-        ]
-        now = self._clock.now()
-        for strategy, minutes in self._rules().rhythms_minutes:
-            spoken = self._book.spoken.get(strategy)
-            late = (now - spoken).total_seconds() / 60 - minutes if spoken else None
-            if late is not None and late > 0:
-                held.append(f"{strategy} should have spoken {late:.0f} minutes ago")
-        return held
-
-    async def _keep_beating(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self._beat()
-
-    async def _beat(self) -> None:
-        self._publish_soon()
-        if self._publishing:
-            await asyncio.wait([self._publishing])
+    async def _keep_house(self) -> None:
+        await self._retire_unauthenticated()
         await self._save()
         today = self._clock.now().date()
-        if today != self._archived_on:
-            self._archived_on = today
-            try:
-                await self._housekeeper(lambda: _archive(self._folder, today))
-            except StorageFailure as error:
-                self._telemetry.tell("day not archived", source=TRADINGVIEW, why=str(error))
+        if today == self._archived_on:
+            return
+        self._archived_on = today
+        try:
+            await self._housekeeper(lambda: _archive(self._folder, today))
+        except StorageFailure as error:
+            self._telemetry.tell("day not archived", source=TRADINGVIEW, why=str(error))
+
+    async def _retire_unauthenticated(self) -> None:
+        """Once keys are required, what was said without one is taken back, durably."""
+        if not self._rules().authenticated or not self._book.is_open(UNAUTHENTICATED):
+            return
+        seconds = round(asyncio.get_running_loop().time(), 3)
+        entry = Entry(UNAUTHENTICATED, Verdict.RETIRED, self._run, seconds, note="keys are required now")
+        try:
+            await self._append(entry, "")
+        except StorageFailure as error:
+            self._telemetry.tell("message not stored", source=TRADINGVIEW, why=str(error))
 
     async def _save(self) -> None:
         if self._book.sequence == self._saved_sequence:
             return
-        self._saved_sequence = self._book.sequence
-        content = format_book(self._book)
+        sequence, content = self._book.sequence, format_book(self._book)
         try:
             await self._housekeeper(lambda: save_book(content, self._folder))
+            self._saved_sequence = sequence
         except StorageFailure as error:
-            self._saved_sequence = 0
             self._telemetry.tell("snapshot not written", source=TRADINGVIEW, why=str(error))
 
 

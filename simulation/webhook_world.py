@@ -1,7 +1,7 @@
 """The TradingView endpoint without a socket: the whole application in this process, on a clock set by hand."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from config.home import Home
-from config.webhook_settings import WebhookSettings
 from core.model.signal import SourceFrame
 from core.ports.clock import Clock
 from signal_endpoints.in_process import CLIENT, HOST, Answer, request
@@ -101,12 +100,10 @@ class WebhookWorld:
 async def webhook_world(
     home: Home,
     clock: Clock,
-    settings: WebhookSettings | None = None,
-    symbols: Callable[[], frozenset[str] | None] = lambda: None,
     committer: Committer = commit_inline,
 ) -> AsyncIterator[WebhookWorld]:
     """Run the endpoint while the block runs."""
     told = Told()
-    service = TradingViewService(home, clock, told, settings, symbols, committer)
+    service = TradingViewService(home, clock, told, committer)
     async with service:
         yield WebhookWorld(home, service, make_app(service, owns_service=False), told)
