@@ -20,7 +20,7 @@ from config.dialog_accounts import EXCHANGE_NAMES, ask_documented, ask_further
 from config.dialog_options import FROM_FILE, NON_INTERACTIVE, SETTINGS, read_document
 from config.files import PRIVATE_MODE
 from config.home import Home, find_home
-from config.key_providers.provider import process_surroundings
+from config.key_providers.provider import Surroundings, process_surroundings
 from config.key_providers.registry import PROVIDERS
 from config.schemas.credentials import AccountMode, CredentialsDocument, ExchangeSection
 from core.model.failures import InvalidInput
@@ -90,6 +90,7 @@ def configure_credentials(
     asks_more: bool = False,
     encrypts: bool = False,
     provider: str = "",
+    around: Surroundings | None = None,
 ) -> None:
     """Load, change by file, by settings and by questions, show, and write once if anything changed.
 
@@ -97,7 +98,7 @@ def configure_credentials(
         EOFError: If the answers end before the questions; nothing is then written.
         core.model.failures.EngineError: If a file or a setting breaks its rules.
     """
-    around = process_surroundings(home)
+    around = around or process_surroundings(home)
     draft = FileDraft(home.credentials, PRIVATE_MODE)
     if provider and draft.content is not None and read_header(draft.content, draft.path):
         raise InvalidInput("credentials.json has its key already; change it with `./engine secrets rotate`")
