@@ -20,6 +20,7 @@ from paper.in_process import InProcessSession
 from paper.kucoin import KucoinProtocol
 from paper.ledger import Ledger
 from paper.markets import listed_coins
+from paper.mexc import MexcProtocol
 from paper.prices import PriceSource
 from paper.rules import MarginModeScope
 from paper.wire import Protocol
@@ -27,6 +28,7 @@ from paper.world import World
 
 PROTOCOLS: dict[str, Callable[[], Protocol]] = {
     "kucoin": KucoinProtocol,
+    "mexc": MexcProtocol,
     "bybit": BybitProtocol,
     "blofin": BlofinProtocol,
 }

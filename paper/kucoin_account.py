@@ -259,11 +259,11 @@ def _mode_row(exchange: PaperExchange, account: Account, symbol: str) -> dict[st
 ACCOUNT_ROUTES = (
     Route("GET", "/api/v1/account-overview", "balance", read_overview, is_signed=True, weight=5),
     Route("GET", "/api/v1/positions", "positions", list_positions, is_signed=True, weight=2),
-    Route("GET", "/api/v1/position", "position", read_position, is_signed=True, weight=2),
-    Route("GET", "/api/v2/position", "position", list_symbol_positions, is_signed=True, weight=2),
-    Route("GET", "/api/v2/getCrossUserLeverage", "read_leverage", read_cross_leverage, is_signed=True, weight=2),
+    Route("GET", "/api/v1/position", "positions", read_position, is_signed=True, weight=2),
+    Route("GET", "/api/v2/position", "positions", list_symbol_positions, is_signed=True, weight=2),
+    Route("GET", "/api/v2/getCrossUserLeverage", "leverage", read_cross_leverage, is_signed=True, weight=2),
     Route("POST", "/api/v2/changeCrossUserLeverage", "set_leverage", change_cross_leverage, is_signed=True, weight=2),
-    Route("GET", "/api/v2/position/getMarginMode", "read_margin_mode", read_margin_mode, is_signed=True, weight=2),
+    Route("GET", "/api/v2/position/getMarginMode", "margin_mode", read_margin_mode, is_signed=True, weight=2),
     Route("POST", "/api/v2/position/changeMarginMode", "set_margin_mode", change_margin_mode, is_signed=True, weight=2),
     Route(
         "POST",
@@ -273,9 +273,7 @@ ACCOUNT_ROUTES = (
         is_signed=True,
         weight=3,
     ),
-    Route(
-        "GET", "/api/v2/position/getPositionMode", "read_position_mode", read_position_mode, is_signed=True, weight=2
-    ),
+    Route("GET", "/api/v2/position/getPositionMode", "position_mode", read_position_mode, is_signed=True, weight=2),
     Route(
         "POST",
         "/api/v2/position/switchPositionMode",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from paper.refusals import Reason, Refused
 
+FIRST_SPOT_CODE = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class MexcCode:
@@ -24,6 +26,11 @@ class MexcCode:
     code: int
     message: str
     status: int = 200
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether it is a number of spot v3, whose answers have another shape."""
+        return self.code >= FIRST_SPOT_CODE
 
 
 _CODES = {
@@ -114,23 +121,8 @@ _BY_REASON = {
     Reason.POSITION_MODE_MISMATCH: 2022,
 }
 
-_SPOT_BY_REASON = {
-    Reason.BAD_KEY: 10072,
-    Reason.EXPIRED_KEY: 10072,
-    Reason.BAD_SIGNATURE: 700002,
-    Reason.BAD_TIMESTAMP: 700003,
-    Reason.ADDRESS_NOT_ALLOWED: 700006,
-    Reason.RATE_LIMITED: 429,
-}
-"""Spot v3 calls numbers of its own for the same reasons."""
 
-
-def code_of(refused: Refused, *, is_spot: bool = False) -> MexcCode:
+def code_of(refused: Refused) -> MexcCode:
     """The exchange's number and sentence for a refusal; an unmapped reason is a parameter error."""
-    if refused.code:
-        code = int(refused.code)
-    elif is_spot and refused.reason in _SPOT_BY_REASON:
-        code = _SPOT_BY_REASON[refused.reason]
-    else:
-        code = _BY_REASON.get(refused.reason, 600)
+    code = int(refused.code) if refused.code else _BY_REASON.get(refused.reason, 600)
     return _CODES.get(code, MexcCode(code, refused.detail or str(refused.reason)))
