@@ -94,7 +94,7 @@ class Bench:
     @property
     def find_endpoints(self) -> tuple[str, ...]:
         """What the paper exchange calls the endpoints by which an order is found."""
-        return {"bybit": ("open_orders", "order_history"), "blofin": ("order",)}.get(self.name, ("find_order",))
+        return ("open_orders", "order_history") if self.name == "bybit" else ("order",)
 
     async def pause(self, seconds: float) -> None:
         """Let time pass."""
