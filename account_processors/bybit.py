@@ -122,10 +122,12 @@ class Bybit(Dialect):
 
     @staticmethod
     def envelope(body: object) -> Envelope:
-        """{"retCode": 0, "retMsg": "OK", "result": {}, "time": 1}."""
+        """{"retCode": 0, "retMsg": "OK", "result": {}, "time": 1}; 10001 has many meanings, told apart by its words."""
         row = Row(body, "answer")
-        code = row.text("retCode")
-        return Envelope(code, row.optional_text("retMsg"), row.fields, ok=code == "0")
+        code, message = row.text("retCode"), row.optional_text("retMsg")
+        if code == "10001" and "position idx" in message.lower():
+            code = "10001 position mode"
+        return Envelope(code, message, row.fields, ok=code == "0")
 
     @staticmethod
     def urls(base: str) -> Mapping[str, object]:

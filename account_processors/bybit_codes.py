@@ -5,6 +5,7 @@ from core.model.order import RefusalReason as Why
 
 CODES: CodeTable = {
     "10001": Why.INVALID_REQUEST,
+    "10001 position mode": Why.POSITION_MODE_MISMATCH,
     "10002": Why.CLOCK,
     "10003": Why.AUTHENTICATION,
     "10004": Why.AUTHENTICATION,

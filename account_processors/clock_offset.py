@@ -1,6 +1,7 @@
 """How far an exchange's clock is from ours: measured at the first call and every hour, and told when it is large."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -12,6 +13,8 @@ from core.ports.telemetry import Telemetry
 MEASURE_EVERY_SECONDS = 3600.0
 RETRY_SECONDS = 60.0
 ALARM_SECONDS = 0.5
+FORGET_SECONDS = 120.0
+"""Twice as long as BloFin remembers a time."""
 
 AskTime = Callable[[], Awaitable[datetime]]
 
@@ -25,15 +28,22 @@ class ClockOffset:
         self._exchange = exchange
         self._measure_at: float | None = None
         self._measuring: asyncio.Task[None] | None = None
-        self._last_milliseconds = 0
+        self._given: deque[tuple[float, int]] = deque()
+        self._taken: set[int] = set()
         self.offset = timedelta()
         self.is_measured = False
 
     def milliseconds(self) -> int:
-        """The exchange's time now, never the same twice: BloFin refuses a time that it has seen (152407)."""
-        now = milliseconds_of(self._clock.now() + self.offset)
-        self._last_milliseconds = max(now, self._last_milliseconds + 1)
-        return self._last_milliseconds
+        """The exchange's time now, never one that was given out lately: BloFin refuses a repeated one (152407)."""
+        now = asyncio.get_running_loop().time()
+        while self._given and self._given[0][0] + FORGET_SECONDS < now:
+            self._taken.discard(self._given.popleft()[1])
+        milliseconds = milliseconds_of(self._clock.now() + self.offset)
+        while milliseconds in self._taken:
+            milliseconds += 1
+        self._taken.add(milliseconds)
+        self._given.append((now, milliseconds))
+        return milliseconds
 
     def to_ours(self, at: datetime) -> datetime:
         """A time of the exchange on our clock."""
@@ -74,7 +84,6 @@ class ClockOffset:
         middle = before + timedelta(seconds=(loop.time() - began) / 2)
         self.offset = theirs - middle
         self.is_measured = True
-        self._last_milliseconds = 0
         self._measure_at = loop.time() + MEASURE_EVERY_SECONDS
         if abs(self.offset.total_seconds()) > ALARM_SECONDS:
             self._telemetry.tell(

@@ -11,11 +11,13 @@ from account_processors.ccxt_base import CcxtExchange
 from account_processors.ccxt_client import CallSettings
 from account_processors.registry import connect
 from config.accounts import AccountMode, AccountSettings, AccountValue
-from core.model.failures import OutcomeUnknown
+from core.model.failures import OutcomeUnknown, Refused
 from core.model.identity import AccountId, ClientOrderId, Symbol
-from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, RefusedOutcome, Side
 from core.model.position import MarginMode, Position
 from core.model.reading import Reading, Unknown
+from paper.account import Account, PositionKey
+from paper.execution import force_fill
 from paper.faults import Fault
 from paper.house import PROTOCOLS, PaperHouse
 from simulation.bare_world import ToldFacts
@@ -64,7 +66,9 @@ class Bench:
         """Send an order and wait for what came of it."""
         await self.settle_settings()
         intent = self.intent(side, quantity, reduce_only=reduce_only)
-        await self.exchange.submit_order(intent)
+        outcome = await self.exchange.submit_order(intent)
+        if isinstance(outcome, RefusedOutcome):
+            raise Refused(outcome.detail)
         return await self.settled(intent)
 
     async def settle_settings(self, symbol: Symbol = BTC, leverage: str = "3") -> None:
@@ -90,6 +94,16 @@ class Bench:
         await asyncio.sleep(self.house.exchanges[self.name].effects.position_lag_ms / 1000)
         positions = await self.exchange.read_positions()
         return must_know(positions).get(symbol)
+
+    @property
+    def account(self) -> Account:
+        """The account as the paper exchange has it."""
+        return self.house.account(self.name, "main")
+
+    def hold(self, key: PositionKey, quantity: Decimal) -> None:
+        """Let a position appear that the adapter did not trade, in the exchange's unit."""
+        venue = self.house.exchanges[self.name]
+        force_fill(venue, self.account, key, quantity, venue.quote(key.symbol).last, "foreign")
 
     @property
     def find_endpoints(self) -> tuple[str, ...]:
@@ -141,7 +155,7 @@ async def open_bench(
 ) -> AsyncIterator[Bench]:
     """A house with one account and an adapter on it."""
     clock = VirtualClock(asyncio.get_running_loop())
-    house = PaperHouse(clock)
+    house = PaperHouse(VirtualClock(asyncio.get_running_loop()))
     told = ToldFacts()
     keys = house.open_account(name, "main", Decimal(10_000))
     settings = AccountSettings(
