@@ -26,5 +26,7 @@ BEGIN, OPERATE, PROVE = "Begin", "Operate", "Prove"
 CATALOGUE = (
     Entry("webhook", "commands.webhook", "Keys and public name of the TradingView endpoint.", OPERATE),
     Entry("source", "commands.source", "Sources of signals, also those of other packages.", OPERATE),
+    Entry("config", "commands.config", "Check, show, explain and undo what the operator wrote.", OPERATE),
+    Entry("secrets", "commands.secrets", "Check the encryption of credentials, and change its key.", OPERATE),
     Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),
 )

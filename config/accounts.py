@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from config.consents import fingerprint, read_consents
 from config.credentials_file import read_credentials
 from config.home import Home
+from config.key_providers.provider import Surroundings
 from config.schemas.credentials import (
     DOCUMENTED_EXCHANGES,
     PAPER_BALANCE_USDT,
@@ -91,13 +92,17 @@ class AccountSettings:
         return tuple(text for text in (self.api_key, self.secret, self.passphrase) if text)
 
 
-def load_accounts(home: Home) -> tuple[AccountSettings, ...]:
+def load_accounts(home: Home, around: Surroundings | None = None) -> tuple[AccountSettings, ...]:
     """Every configured account in file order; four paper accounts where no key was ever given.
+
+    Args:
+        home: Whose.
+        around: Where the key of the encrypted secrets is looked for; this process's by default.
 
     Raises:
         core.model.failures.InvalidConfig: Naming path, field and remedy, never a secret.
     """
-    document = read_credentials(home)
+    document = read_credentials(home, around)
     consents = read_consents(home.consents)
     accounts = tuple(_settings(account, section) for account, section in document.configured())
     if not accounts:

@@ -184,6 +184,15 @@ def plain_secrets(content: bytes, path: Path) -> tuple[str, ...]:
     return tuple(place.name for place in secret_places(_parse(content, path)) if not is_sealed(place.text))
 
 
+def sealed_secrets(content: bytes, path: Path) -> tuple[str, ...]:
+    """Names of the secret fields that are encrypted.
+
+    Raises:
+        InvalidConfig: If the file is no JSON object.
+    """
+    return tuple(place.name for place in secret_places(_parse(content, path)) if is_sealed(place.text))
+
+
 def _parse(content: bytes, path: Path) -> Json:
     parsed = parse_json(content, path)
     if not isinstance(parsed, dict):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from config.file_guard import check_may_replace
 from config.files import SHARED_MODE, write_atomically
+from config.history import record_written
 from core.model.failures import EngineError, InvalidConfig, InvalidInput
 
 if TYPE_CHECKING:
@@ -160,12 +161,16 @@ class FileDraft:
 
         Raises:
             EngineError: If the file is no longer the one that was loaded.
+            InvalidConfig: If it is another's or read-only.
             StorageFailure: If it cannot be written.
         """
         if _read_if_present(self._path) != self._content:
             raise EngineError(f"{self._path} was changed by someone else meanwhile. Nothing was written; start again.")
+        check_may_replace(self._path)
         with _interrupts_deferred():
             write_atomically(self._path, content, self._mode)
+            if self._mode == SHARED_MODE:
+                record_written(self._path, self._content, content, author=Path(sys.argv[0]).name)
             self._content = content
 
     def restrict(self) -> None:

@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 
 from config.home import Home
 from config.schemas.reading import read_bytes
-from core.model.failures import InvalidConfig
+from core.model.failures import InvalidConfig, InvalidInput
 
 VARIABLE_PREFIX = "TRADE_ENGINE_SET_"
 """TRADE_ENGINE_SET_POLL_SECONDS=1, TRADE_ENGINE_SET_RISK__MAX_ORDER_NOTIONAL_USD=500: `__` goes one level down."""
@@ -67,6 +67,21 @@ def read_environment_file(home: Home) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise InvalidConfig(str(home.environment_file), "", "", "not UTF-8 text", "Restore the file.") from error
     return {name: value for name, value in values.items() if value is not None}
+
+
+def split_settings(settings: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` texts of a command line by name.
+
+    Raises:
+        InvalidInput: If one has no `=`, or a name is given twice.
+    """
+    given: dict[str, str] = {}
+    for setting in settings:
+        name, separator, value = setting.partition("=")
+        if not separator or not name or name in given:
+            raise InvalidInput(f"--set {setting!r}: write NAME=VALUE, every name once")
+        given[name] = value
+    return given
 
 
 def put(target: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401 - a JSON value

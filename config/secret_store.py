@@ -5,7 +5,6 @@ format version are authenticated with it, so a sealed text that is moved to anot
 """
 
 import base64
-import binascii
 import hashlib
 import secrets
 from dataclasses import dataclass, field
@@ -55,7 +54,7 @@ class SecretKey:
         """
         try:
             return cls(base64.b64decode(text.strip(), validate=True))
-        except binascii.Error:
+        except ValueError:
             pass
         raise InvalidInput("a data key is the base64 of 32 bytes, such as `openssl rand -base64 32` prints")
 

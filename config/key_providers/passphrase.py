@@ -77,15 +77,24 @@ class Passphrase:
 
 
 def _derive(passphrase: str, parameters: Mapping[str, str | int]) -> SecretKey:
-    cost = [parameters.get(name) for name in ("memory_kib", "iterations", "lanes")]
-    bounds = (MOST_MEMORY_KIB, MOST_ITERATIONS, MOST_LANES)
-    salt = parameters.get("salt")
-    if not isinstance(salt, str) or not all(
-        isinstance(value, int) and 1 <= value <= most for value, most in zip(cost, bounds, strict=True)
-    ):
-        raise InvalidConfig("credentials.json", "encryption.parameters", "", "are damaged", "Restore the file.")
-    memory, iterations, lanes = (int(value or 0) for value in cost)
-    derivation = Argon2id(
-        salt=base64.b64decode(salt), length=KEY_BYTES, iterations=iterations, lanes=lanes, memory_cost=memory
+    memory, iterations, lanes = (
+        _bounded(parameters, name, most)
+        for name, most in (("memory_kib", MOST_MEMORY_KIB), ("iterations", MOST_ITERATIONS), ("lanes", MOST_LANES))
     )
+    try:
+        salt = base64.b64decode(str(parameters.get("salt", "")), validate=True)
+        derivation = Argon2id(salt=salt, length=KEY_BYTES, iterations=iterations, lanes=lanes, memory_cost=memory)
+    except ValueError:
+        raise _damaged() from None
     return SecretKey(derivation.derive(passphrase.encode()))
+
+
+def _bounded(parameters: Mapping[str, str | int], name: str, most: int) -> int:
+    value = parameters.get(name)
+    if not isinstance(value, int) or not 1 <= value <= most:
+        raise _damaged()
+    return value
+
+
+def _damaged() -> InvalidConfig:
+    return InvalidConfig("credentials.json", "encryption.parameters", "", "are damaged", "Restore the file.")

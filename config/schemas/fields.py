@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from core.model.failures import InvalidInput
 from core.model.identity import AccountId, parse_source, parse_symbol
@@ -51,7 +51,7 @@ def _check_whole(number: Decimal) -> Decimal:
 Exact = Annotated[Decimal, BeforeValidator(_as_decimal)]
 """A decimal as written; bounds are given where it is used."""
 
-Whole = Annotated[Exact, AfterValidator(_check_whole), WithJsonSchema({"type": "integer"})]
+Whole = Annotated[Exact, AfterValidator(_check_whole)]
 """A whole number as a decimal."""
 
 Span = Annotated[float, BeforeValidator(_as_float)]

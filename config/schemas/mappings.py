@@ -17,7 +17,9 @@ from core.model.identity import SourceName, Symbol
 
 LONGEST_SOURCE_SYMBOL = 40
 
-SourceSymbol = Annotated[str, Field(min_length=1, max_length=LONGEST_SOURCE_SYMBOL, pattern=r"^[A-Za-z0-9._:/!-]+$")]
+SourceSymbol = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_SOURCE_SYMBOL, pattern=r"^[A-Za-z0-9.:/!-][A-Za-z0-9._:/!-]*$")
+]
 """A symbol as a source names it."""
 
 NettedSymbols = Annotated[list[SourceSymbol], Field(min_length=1)]

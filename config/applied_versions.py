@@ -1,0 +1,40 @@
+"""Keeps every version that came into force in a running engine; what no script recorded was written by hand."""
+
+from pathlib import Path
+
+from config.engine_settings_file import SettingsContents
+from config.history import BY_HAND, ConfigHistory
+from config.home import Home
+from config.trading_files import TradingContents
+from core.model.failures import StorageFailure
+
+
+class AppliedVersions:
+    """Give its methods to TradingFiles and EngineSettingsFile as `applied`. They never fail.
+
+    Attributes:
+        problem: Why the newest version could not be kept, empty when it was.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._history = ConfigHistory(home)
+        self.problem = ""
+
+    def trading(self, contents: TradingContents) -> None:
+        """Mapping and weights came into force."""
+        self._keep({self._home.asset_mapping: contents.mapping, self._home.signal_weights: contents.weights})
+
+    def settings(self, contents: SettingsContents) -> None:
+        """The engine's settings came into force."""
+        if contents.file is not None:
+            self._keep({self._home.engine_settings: contents.file})
+
+    def _keep(self, contents: dict[Path, bytes]) -> None:
+        try:
+            for path, content in contents.items():
+                self._history.record(path, content, BY_HAND)
+        except StorageFailure as error:
+            self.problem = str(error)
+        else:
+            self.problem = ""

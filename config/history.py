@@ -1,0 +1,188 @@
+"""Every version of the operator's files that came into force: what, when, by a script or by hand; and the way back.
+
+One file a version under `state/config_history`, written whole and never changed. No file with secrets is kept here.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field, TypeAdapter
+
+from config.files import PRIVATE_MODE, format_json, sync_directory, write_atomically
+from config.home import Home
+from config.schemas.fields import StrictModel
+from config.schemas.reading import parse_model
+from core.model.failures import InvalidConfig, StorageFailure
+
+BY_HAND = "hand"
+DIGEST_LENGTH = 12
+KEPT_VERSIONS = 500
+_NAME = re.compile(r"(\d{10})\.json")
+
+
+class Version(StrictModel):
+    """One version of one file.
+
+    Attributes:
+        number: Grows with every version of this installation.
+        file: The file's name.
+        at: UTC time at which the file was written, ISO 8601.
+        author: The script that wrote it, or `hand`.
+        digest: Of the content.
+        content: The whole file.
+        restores: The version that an undo brought back, None for a new one.
+    """
+
+    number: int = Field(ge=1)
+    file: str
+    at: str
+    author: str
+    digest: str
+    content: str
+    restores: int | None = None
+
+    @property
+    def effective(self) -> int:
+        """The number of the version whose content this is."""
+        return self.restores or self.number
+
+
+_VERSION = TypeAdapter(Version)
+
+
+def digest_of(content: bytes) -> str:
+    """Tells contents apart."""
+    return hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigHistory:
+    """The versions of one home."""
+
+    home: Home
+
+    def versions(self, file: str = "") -> Sequence[Version]:
+        """All readable versions, oldest first.
+
+        Args:
+            file: Only of the file with this name; empty for all.
+
+        Raises:
+            StorageFailure: If the folder cannot be read.
+        """
+        found = []
+        for number in _numbers(self.home.config_history):
+            path = _path(self.home.config_history, number)
+            try:
+                version = parse_model(_VERSION, path.read_bytes(), path)
+            except (OSError, InvalidConfig):
+                continue
+            if file in ("", version.file):
+                found.append(version)
+        return found
+
+    def record(self, path: Path, content: bytes, author: str, restores: int | None = None) -> Version | None:
+        """Keep a version that is now in the file; None when it is the newest one already.
+
+        Args:
+            path: The file; its time of change is the version's.
+            content: What it holds.
+            author: The script that wrote it, or `hand`.
+            restores: The version that an undo brought back.
+
+        Raises:
+            StorageFailure: If it cannot be kept.
+        """
+        digest = digest_of(content)
+        earlier = self.versions(path.name)
+        if earlier and earlier[-1].digest == digest:
+            return None
+        at = datetime.fromtimestamp(_changed_at(path), UTC).isoformat(timespec="seconds")
+        draft = Version(
+            number=1, file=path.name, at=at, author=author, digest=digest, content=content.decode(), restores=restores
+        )
+        return self._keep(draft)
+
+    def before(self, path: Path, content: bytes) -> Version | None:
+        """The version that an undo would bring back, None when there is none.
+
+        Args:
+            path: The file.
+            content: What it holds now; when that never came into force, the newest version is meant.
+        """
+        versions = self.versions(path.name)
+        if not versions or versions[-1].digest != digest_of(content):
+            return versions[-1] if versions else None
+        earlier = [version for version in versions if version.number < versions[-1].effective]
+        return earlier[-1] if earlier else None
+
+    def _keep(self, draft: Version) -> Version:
+        folder = self.home.config_history
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            numbers = _numbers(folder)
+            number = max([0, *numbers]) + 1
+            while True:
+                version = draft.model_copy(update={"number": number})
+                hidden = folder / f".draft.{os.getpid()}.{secrets.token_hex(4)}"
+                write_atomically(hidden, format_json(version.model_dump()), PRIVATE_MODE)
+                try:
+                    _path(folder, number).hardlink_to(hidden)
+                except FileExistsError:
+                    number += 1
+                    continue
+                finally:
+                    hidden.unlink(missing_ok=True)
+                for old in numbers[: max(0, len(numbers) + 1 - KEPT_VERSIONS)]:
+                    _path(folder, old).unlink(missing_ok=True)
+                sync_directory(folder)
+                return version
+        except OSError as error:
+            raise StorageFailure(f"{folder}: a version cannot be kept: {error.strerror or error}") from error
+
+
+def record_written(path: Path, before: bytes | None, after: bytes, author: str) -> None:
+    """Keep what a script just wrote, and what it replaced if that was not kept yet.
+
+    A full disk loses no configuration: the version is then recorded by the engine, as written by hand.
+
+    Args:
+        path: The file, in its home.
+        before: What it held before, None when there was none.
+        after: What it holds now.
+        author: The script, such as `config/signal_weights.py`.
+    """
+    history = ConfigHistory(Home(path.parent))
+    try:
+        if before is not None:
+            history.record(path, before, BY_HAND)
+        history.record(path, after, author)
+    except (StorageFailure, UnicodeDecodeError):
+        return
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _numbers(folder: Path) -> list[int]:
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageFailure(f"{folder}: cannot be read: {error.strerror or error}") from error
+    return [int(match.group(1)) for name in names if (match := _NAME.fullmatch(name))]
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:010}.json"
