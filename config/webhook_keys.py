@@ -24,8 +24,10 @@ from core.model.failures import InvalidConfig, InvalidInput
 from core.model.identity import parse_source
 
 KEYS_VERSION = 1
-KEY_PATTERN = re.compile(rb"tek_[A-Za-z0-9_-]{43}")
+KEY_PATTERN = re.compile(rb"(?<![A-Za-z0-9_-])tek_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 """What a key looks like, so that it is found in a message before the message is parsed."""
+LIKE_A_KEY = re.compile(rb"tek_[A-Za-z0-9_-]+")
+"""What is blanked wherever it is kept or told."""
 
 _RESERVED = frozenset({"unauthenticated"})
 _REMEDY = "Make keys with ./engine webhook keys add STRATEGY."

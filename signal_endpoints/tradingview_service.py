@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from config.home import Home
-from config.webhook_keys import KEY_PATTERN, WebhookKey, match_key
+from config.webhook_keys import KEY_PATTERN, LIKE_A_KEY, WebhookKey, match_key
 from core.model.failures import StorageFailure
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
@@ -144,7 +144,7 @@ class TradingViewService:
     def _authenticate(self, path: str, body: bytes) -> tuple[str, bytes]:
         """The strategy that a message belongs to, empty when its key is not valid, and the message without its key."""
         in_body, in_path = KEY_PATTERN.findall(body)[:KEYS_PER_MESSAGE], path.strip("/").encode()
-        masked = KEY_PATTERN.sub(MASK, body)
+        masked = LIKE_A_KEY.sub(MASK, body)
         keys = self.config.keys()
         if keys is None:
             return (UNAUTHENTICATED if not in_path else ""), masked

@@ -126,7 +126,7 @@ def identity_of(alert: Alert) -> str:
     if alert.bar_at and alert.order_id and alert.before and alert.after:
         before, after = alert.before, alert.after
         change = f"{before.side} {before.size} {after.side} {after.size}"
-        return f"order {alert.bar_at.isoformat()} {change} {alert.order_id}"
+        return f"order {alert.bar_at.isoformat()} {change} {alert.depth} {alert.order_id}"
     return ""
 
 
