@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +50,7 @@ class Door:
         protocol: Its dialect.
         is_limited: Whether the published limits are in force.
         in_flight: Requests that are inside now.
+        before_each: Called as a request comes in.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Door:
         self.protocol = protocol
         self.is_limited = is_limited
         self.in_flight = 0
+        self.before_each: Callable[[], object] = lambda: None
         self._ledger = ledger
         self._faults = faults
         self._limiter = RateLimiter(protocol.rate_rules)
@@ -70,6 +73,7 @@ class Door:
         Raises:
             ConnectionCut: If a fault closes the connection.
         """
+        self.before_each()
         visit = self._look_at(request)
         self.in_flight += 1
         self._record("request", visit, method=request.method, path=request.path, in_flight=self.in_flight)

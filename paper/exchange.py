@@ -63,7 +63,7 @@ class PaperExchange:
         self.states: dict[str, MarketState] = {}
         self.effects = Effects()
         self.funding_overrides: dict[str, Decimal] = {}
-        self.on_change: Callable[[Account], None] = lambda _: None
+        self.on_change: Callable[[Account], None] = forget_changes
         self.last_number = 0
         self._by_key: dict[str, Account] = {}
         self._touched: dict[str, tuple[object, int]] = {}
@@ -167,9 +167,10 @@ class PaperExchange:
         has_waiting = any(account.orders[order_id].status is OrderStatus.ACCEPTED for order_id in account.open_ids)
         if self._touched.get(account.label) == mark and not has_waiting:
             return
+        before = account.funding
         advance(self, account)
         self._touched[account.label] = mark
-        if account.changed_orders or account.new_fills:
+        if account.changed_orders or account.new_fills or account.funding != before:
             self.on_change(account)
 
     def touch_all(self) -> None:
@@ -311,3 +312,9 @@ class PaperExchange:
 
     def _mark(self, symbol: str) -> Decimal:
         return self.quote(symbol).mark
+
+
+def forget_changes(account: Account) -> None:
+    """Nothing is kept, so nothing waits to be written."""
+    account.changed_orders.clear()
+    account.new_fills.clear()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from core.model.failures import InvalidInput
+from core.model.identity import AccountId
 from core.model.position import MarginMode
 from core.ports.clock import Clock
 from paper.account import Account, PaperKeys
@@ -21,8 +24,12 @@ from paper.kucoin import KucoinProtocol
 from paper.ledger import Ledger
 from paper.markets import listed_coins
 from paper.mexc import MexcProtocol
+from paper.operator_requests import Outcome, apply_requests
 from paper.prices import PriceSource
+from paper.refusals import Refused
 from paper.rules import MarginModeScope
+from paper.serving import Served, serve
+from paper.storage import PaperStore
 from paper.wire import Protocol
 from paper.world import World
 
@@ -34,6 +41,8 @@ PROTOCOLS: dict[str, Callable[[], Protocol]] = {
 }
 """The dialects, by exchange name; a new one is one line here."""
 
+LOOK_MS = 1_000
+KEY_LENGTH = 32
 KEY_PREFIX = "paper"
 """Every paper key begins with it, so that it is never taken for a live one."""
 
@@ -52,22 +61,31 @@ class PaperHouse:
         self,
         clock: Clock,
         *,
-        seed: int = 1,
+        seed: int | None = None,
         walk_seconds: float = 1.0,
         market_count: int | None = None,
         prices: PriceSource | None = None,
         is_limited: bool = True,
+        folder: Path | None = None,
     ) -> None:
         """Build the world; nothing runs by itself.
 
         Args:
             clock: The only source of time.
-            seed: From which prices, books, funding, faults and keys follow.
+            seed: From which prices, books, funding, faults and keys follow; None takes the kept one, else 1.
             walk_seconds: How often prices move.
             market_count: Coins to list, at least what the table holds.
             prices: Instead of the seeded walk.
             is_limited: Whether the published rate limits are in force.
+            folder: Where accounts are kept across restarts (`state/paper`); None keeps nothing.
+
+        Raises:
+            StorageFailure: If the folder cannot be used, or another process keeps it.
         """
+        self._folder = folder
+        self._store = PaperStore(accounts_file(folder)) if folder else None
+        kept = self._store.meta() if self._store else {}
+        seed = int(kept.get("seed", "1")) if seed is None else seed
         self.world = World(clock, seed, listed_coins(market_count), prices, walk_seconds)
         self.ledger = Ledger()
         self.faults = Faults(seed)
@@ -76,6 +94,11 @@ class PaperHouse:
             name: Door(self.exchanges[name], protocol(), self.ledger, self.faults, is_limited=is_limited)
             for name, protocol in PROTOCOLS.items()
         }
+        self._looked_ms = 0
+        for door in self._doors.values():
+            door.before_each = self._look_now_and_then
+        if self._store:
+            self._restore(self._store, kept)
 
     def open_account(self, exchange: str, label: str = "", balance: Decimal = Decimal(10_000)) -> PaperKeys:
         """The keys of an account, opened with the balance in USDT if there is none of that label yet.
@@ -111,27 +134,105 @@ class PaperHouse:
         """
         found = self._exchange(exchange).accounts.get(label)
         if found is None:
-            raise InvalidInput(f"paper account: there is no {exchange}::{label}")
+            raise InvalidInput(f"paper account: there is no {AccountId(exchange, label)}")
         return found
+
+    def deposit(self, exchange: str, label: str, amount: Decimal) -> None:
+        """Add USDT to an account (negative: withdraw).
+
+        Raises:
+            InvalidInput: If there is no such account, or less is available.
+        """
+        account = self.account(exchange, label)
+        try:
+            self._exchange(exchange).deposit(account, amount)
+        except Refused as refused:
+            raise InvalidInput(f"{AccountId(exchange, label)}: {refused.detail}") from refused
+
+    def reset(self, exchange: str, label: str, balance: Decimal) -> None:
+        """Begin an account again with a balance, without positions, orders or settings, under the same keys.
+
+        Raises:
+            InvalidInput: If there is no such account.
+        """
+        account, venue = self.account(exchange, label), self._exchange(exchange)
+        venue.close_account(account)
+        if self._store:
+            self._store.drop_account(exchange, label)
+        venue.open_account(label, balance, account.keys)
+
+    def move_price(self, coin: str, *, pin: Decimal | None = None, factor: Decimal | None = None) -> None:
+        """Hold a coin at a price, multiply its price, or (neither given) let it go.
+
+        Raises:
+            InvalidInput: If there is no such coin, or a number is not above zero.
+        """
+        if pin is not None:
+            self.world.pin(coin, pin)
+        elif factor is not None:
+            self.world.shift(coin, factor)
+        else:
+            self.world.release(coin)
+        if self._store:
+            self._store.put_meta({"interventions": json.dumps(self.world.interventions())})
+        for venue in self.exchanges.values():
+            venue.touch_all()
 
     def session(self) -> InProcessSession:
         """A session for ccxt's constructor: `ccxt.async_support.bybit({"session": house.session(), ...})`."""
         return InProcessSession({host_of(name): door for name, door in self._doors.items()})
 
-    def urls(self, exchange: str) -> dict[str, Any]:
-        """What to put over ccxt's `urls['api']` so that the in-process session answers."""
+    def urls(self, exchange: str, base_url: str = "") -> dict[str, Any]:
+        """What to put over ccxt's `urls['api']`: for the in-process session, or for a base URL that is served."""
         self._exchange(exchange)
-        return self._doors[exchange].protocol.urls(f"http://{host_of(exchange)}")
+        return self._doors[exchange].protocol.urls(base_url or f"http://{host_of(exchange)}")
 
     @property
     def doors(self) -> Mapping[str, Door]:
         """The way into each exchange, by name."""
         return self._doors
 
+    async def serve(self, port: int = 0) -> Served:
+        """Answer over loopback HTTP as well; stop it with `await served.stop()`.
+
+        Raises:
+            InvalidInput: If the port is taken.
+        """
+        return await serve(self, port)
+
+    def look(self) -> list[Outcome]:
+        """Let time pass for every account and apply what the operator asked for; what came of it."""
+        self._looked_ms = self.world.now_ms()
+        told = apply_requests(self, requests_folder(self._folder)) if self._folder else []
+        for outcome in told:
+            self.ledger.record(self._looked_ms, "operator", facts={"did": outcome.text})
+        for venue in self.exchanges.values():
+            venue.touch_all()
+        return told
+
     async def close(self) -> None:
-        """Drop what would have landed late; safe to call twice."""
+        """Drop what would have landed late and let the files go; safe to call twice."""
         for door in self._doors.values():
             await door.close()
+        if self._store:
+            self._store.close()
+
+    def _look_now_and_then(self) -> None:
+        if self.world.now_ms() - self._looked_ms >= LOOK_MS:
+            self.look()
+
+    def _restore(self, store: PaperStore, kept: Mapping[str, str]) -> None:
+        store.put_meta({"seed": str(self.world.seed)})
+        self.world.intervene(json.loads(kept.get("interventions", "{}")))
+        for name, venue in self.exchanges.items():
+            venue.last_number = int(kept.get(f"last_number {name}", "0"))
+        for account in store.accounts():
+            self.exchanges[account.exchange].adopt(account)
+        for venue in self.exchanges.values():
+            venue.on_change = self._keeper(store, venue)
+
+    def _keeper(self, store: PaperStore, venue: PaperExchange) -> Callable[[Account], None]:
+        return lambda account: store.put_account(account, venue.last_number)
 
     def _exchange(self, name: str) -> PaperExchange:
         if name not in self.exchanges:
@@ -144,6 +245,26 @@ class PaperHouse:
             return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()[:length]
 
         return PaperKeys(KEY_PREFIX + derive("key", 27), derive("secret", 48), derive("passphrase", 16))
+
+
+def is_paper_key(api_key: str) -> bool:
+    """Whether a key was made here; a paper account may hold no other."""
+    return api_key.startswith(KEY_PREFIX) and len(api_key) == KEY_LENGTH
+
+
+def is_paper_host(host: str) -> bool:
+    """Whether a host can only be a paper exchange: one of ours in process, or loopback."""
+    return host.endswith(".paper.invalid") or host in ("127.0.0.1", "localhost", "::1")
+
+
+def accounts_file(folder: Path) -> Path:
+    """Where the accounts are kept, given the house's folder."""
+    return folder / "accounts.sqlite"
+
+
+def requests_folder(folder: Path) -> Path:
+    """Where the operator's requests wait, given the house's folder."""
+    return folder / "requests"
 
 
 def host_of(exchange: str) -> str:

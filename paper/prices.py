@@ -31,6 +31,10 @@ class PriceSource(Protocol):
         """A number that changes exactly when prices may have changed."""
         ...
 
+    def knows(self, coin: str) -> bool:
+        """Whether there are prices of the coin; without them it is not listed."""
+        ...
+
 
 def chance(*parts: object) -> float:
     """A number in [0, 1) that depends on the parts alone."""
@@ -55,6 +59,10 @@ class SeededWalk:
     def moment(self, at_ms: int) -> int:
         """The number of the walk's step."""
         return at_ms // self._step_ms
+
+    def knows(self, coin: str) -> bool:
+        """Whether the coin is in the walk."""
+        return coin in self._start
 
     def price(self, coin: str, at_ms: int) -> float:
         """The walk's value in the step of the moment."""
@@ -88,30 +96,34 @@ class RecordedPrices:
     after the last its last one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, begin_ms: int | None = None) -> None:
+        """Read the file.
+
+        Args:
+            path: A CSV file.
+            begin_ms: When the first row is to be played, in unix milliseconds; None plays all rows at their own times.
+
+        Raises:
+            InvalidConfig: With path, line and field of the first value that is not valid.
+        """
         self._times: dict[str, list[int]] = {}
         self._prices: dict[str, list[float]] = {}
         self._moments: list[int] = []
         self._read(path)
+        self._shift_ms = 0 if begin_ms is None else begin_ms - self._moments[0]
 
     def price(self, coin: str, at_ms: int) -> float:
         """The last recorded price at or before the moment."""
-        index = max(bisect.bisect_right(self._times[coin], at_ms) - 1, 0)
+        index = max(bisect.bisect_right(self._times[coin], at_ms - self._shift_ms) - 1, 0)
         return self._prices[coin][index]
 
     def moment(self, at_ms: int) -> int:
         """How many rows lie at or before the moment."""
-        return bisect.bisect_right(self._moments, at_ms)
+        return bisect.bisect_right(self._moments, at_ms - self._shift_ms)
 
-    @property
-    def coins(self) -> frozenset[str]:
-        """The coins that have prices; the others are not listed in such a world."""
-        return frozenset(self._times)
-
-    @property
-    def starts_at_ms(self) -> int:
-        """The time of the first row."""
-        return self._moments[0]
+    def knows(self, coin: str) -> bool:
+        """Whether the file has prices of the coin."""
+        return coin in self._times
 
     def _read(self, path: Path) -> None:
         try:

@@ -71,9 +71,9 @@ class World:
     ) -> None:
         self.clock = clock
         self.seed = seed
-        self.coins = tuple(coins)
         self._source = source or SeededWalk(seed, coins, walk_seconds)
-        self._names = frozenset(coin.name for coin in coins)
+        self.coins = tuple(coin for coin in coins if self._source.knows(coin.name))
+        self._names = frozenset(coin.name for coin in self.coins)
         self._pins: dict[str, Decimal] = {}
         self._shifts: dict[str, Decimal] = {}
         self._interventions = 0
@@ -117,6 +117,13 @@ class World:
         self._pins.pop(coin, None)
         self._shifts.pop(coin, None)
         self._interventions += 1
+
+    def intervene(self, kept: Mapping[str, Mapping[str, str]]) -> None:
+        """Take up interventions that were kept."""
+        for coin, price in kept.get("pins", {}).items():
+            self.pin(coin, Decimal(price))
+        for coin, factor in kept.get("shifts", {}).items():
+            self.shift(coin, Decimal(factor))
 
     def interventions(self) -> Mapping[str, Mapping[str, str]]:
         """Pins and shifts, as text, to be kept across restarts."""
