@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from config.files import format_json, write_atomically
+from config.files import PRIVATE_MODE, format_json, write_atomically
 from config.home import Home
 
-SOURCES = ("tradingview", "bittensor")
+SOURCE = "tradingview"
+SN8_KEY = "made-sn8-key"
 EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 
 MAPPINGS = {
@@ -70,13 +71,21 @@ ALERTS = (
     Alert("BTCUSDT", "short", "sell", "-5.8/100", Decimal("-0.058"), "short"),
     Alert("BTCUSDT", "short", "sell", "-7.5/100", Decimal("-0.075"), "short again, larger"),
     Alert("BTCUSDT", "flat", "buy", "Exit @ 64000.00", Decimal(0), "exit"),
-    Alert("ETHUSDT", "long", "buy", "20/100", Decimal("0.2"), "another pair, on top of the network's own depth"),
+    Alert("ETHUSDT", "long", "buy", "60/100", Decimal("0.6"), "another pair, on top of the network's own depth"),
 )
 
 
-def write_defaults(folder: Path) -> Home:
-    """A home of the demo's own, with its mappings and weights; nothing outside the folder is touched."""
+def write_defaults(folder: Path, sn8_port: int) -> Home:
+    """A home of the demo's own: mappings, weights and the address of the made SN8 network.
+
+    Args:
+        folder: The home; nothing outside it is touched.
+        sn8_port: Where the made network listens on loopback.
+    """
     home = Home(folder)
+    sn8 = {"api_key": SN8_KEY, "endpoint": f"http://127.0.0.1:{sn8_port}/miner-positions"}
+    write_atomically(home.credentials, format_json({"bittensor_sn8": sn8}), PRIVATE_MODE)
+    write_atomically(home.engine_settings, format_json({"metrics": {"is_enabled": False}}))
     write_atomically(home.asset_mapping, format_json(MAPPINGS))
     write_atomically(home.signal_weights, format_json(WEIGHTS))
     return home

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +36,10 @@ class Service:
 class Services:
     """Started together, stopped together; what they print goes to `logs/<name>.out` of the demo's home."""
 
-    def __init__(self, services: Sequence[Service], home: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, services: Sequence[Service], home: Path) -> None:
         self._services = services
         self._logs = home / "logs"
-        self._environment = {**os.environ, "TRADE_ENGINE_HOME": str(home), "PYTHONUNBUFFERED": "1", **variables}
+        self._environment = {**os.environ, "TRADE_ENGINE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
         self._running: dict[str, asyncio.subprocess.Process] = {}
 
     async def start(self) -> None:

@@ -41,12 +41,14 @@ class Holding:
     """One symbol of one account.
 
     Attributes:
+        depth: The merged depth that its decision was made for, None before the first.
         target: What it should hold, None before the first decision.
         held: What the exchange showed last, None while unknown.
         is_confirmed: Whether a fresh read agreed with the target.
         why: Why not, in words.
     """
 
+    depth: Decimal | None
     target: Decimal | None
     held: Decimal | None
     is_confirmed: bool
@@ -61,6 +63,30 @@ class Picture:
     merged: Mapping[Symbol, MergedTarget]
     holdings: Mapping[tuple[AccountId, Symbol], Holding]
     events: Sequence[Event] = field(default=())
+
+    def is_on_target(self, account: AccountId) -> bool:
+        """Whether the account's exchange showed every target."""
+        return all(
+            holding.target is None or (holding.is_confirmed and holding.held == holding.target)
+            for (owner, _), holding in self.holdings.items()
+            if owner == account
+        )
+
+    def follows(self, source: str, symbol: str, depth: Decimal) -> bool:
+        """Whether the source says this depth, every account decided on the merge of it, and stands on target."""
+        frame, merged = self.frames.get(source), self.merged.get(Symbol(symbol))
+        if not isinstance(frame, Known) or merged is None:
+            return False
+        said = {signal.source_symbol: signal.depth for signal in frame.value.signals}
+        held = [holding for (_, name), holding in self.holdings.items() if name == symbol]
+        is_decided = all(holding.depth is not None and _is_close(holding.depth, merged.depth) for holding in held)
+        accounts = {account for account, _ in self.holdings}
+        return said.get(symbol) == depth and is_decided and all(self.is_on_target(account) for account in accounts)
+
+
+def _is_close(decided: Decimal, merged: Decimal) -> bool:
+    """Whether a decision still stands for the merge: a source that moves at every poll is followed in steps."""
+    return decided == merged or (decided * merged > ZERO and abs(decided - merged) <= abs(merged) / 10)
 
 
 def look(
@@ -89,9 +115,14 @@ def _read_journal(
                     ledger = journal.ledger(account, symbol)
                     outcome = passes[account].outcomes.get(symbol) if account in passes else None
                     held = outcome.held.value if outcome and isinstance(outcome.held, Known) else None
-                    target = ledger.decision.quantity if ledger.decision else None
+                    decision = ledger.decision
+                    depth, target = (decision.depth, decision.quantity) if decision else (None, None)
                     holdings[account, symbol] = Holding(
-                        target, held, ledger.is_confirmed and not ledger.unsettled, outcome.why if outcome else ""
+                        depth,
+                        target,
+                        held,
+                        ledger.is_confirmed and not ledger.unsettled,
+                        outcome.why if outcome else "",
                     )
                     events += journal.history(account, symbol)
     except StorageFailure:
@@ -115,7 +146,7 @@ def line_of(event: Event) -> str:
 
 
 def _told(event: Event) -> str:
-    text = type(event).__name__
+    text = _words(type(event).__name__)
     match event:
         case DecisionMade(decision=decision):
             text = f"target {plain(decision.quantity)} (depth {plain(decision.depth)} x {decision.leverage})"
@@ -131,6 +162,11 @@ def _told(event: Event) -> str:
         case TargetConfirmed(quantity=quantity):
             text = f"confirmed {plain(quantity)}"
     return text
+
+
+def _words(name: str) -> str:
+    """OrderAccepted as `order accepted`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
 
 
 def time_of(at: datetime) -> str:
@@ -180,5 +216,5 @@ def _events_table(picture: Picture) -> Table:
     table.add_column("at", width=10, style="dim")
     table.add_column("event", no_wrap=True)
     for event in picture.events[-NEWEST_EVENTS:]:
-        table.add_row(time_of(event.at), line_of(event))
+        table.add_row(time_of(event.at), Text(line_of(event)))
     return table
