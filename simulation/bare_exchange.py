@@ -24,7 +24,7 @@ from core.model.order import (
     UnknownOutcome,
 )
 from core.model.position import AccountSnapshot, MarginMode, Position, Quote
-from core.model.reading import Known, Reading, Unknown
+from core.model.reading import Barred, Known, Reading, Unknown
 from core.ports.clock import Clock
 from core.ports.exchange import Capabilities, SymbolSettings
 
@@ -41,11 +41,29 @@ class Fault(StrEnum):
     REFUSED = "refused"
     LOOKUP_FAILS = "lookup_fails"
     STALE_POSITIONS = "stale_positions"
+    BARRED = "barred"
+    HANGS = "hangs"
+    DOWN = "down"
+    NO_PERMISSION = "no_permission"
+    TOO_PRECISE = "too_precise"
+    DUPLICATE = "duplicate"
+    STILL_OPEN = "still_open"
 
 
 CAPABILITIES = Capabilities(leverage_in_order=True, margin_mode_in_order=True, not_found_after_seconds=8.0)
+SETTING_CAPABILITIES = Capabilities(leverage_in_order=False, margin_mode_in_order=False, not_found_after_seconds=8.0)
 LATE_SECONDS = 6.0
 """Inside the window after which "not found" counts."""
+
+HANGING_SECONDS = 10.0
+
+REFUSALS = {
+    Fault.REFUSED: RefusalReason.INSUFFICIENT_MARGIN,
+    Fault.DOWN: RefusalReason.MAINTENANCE,
+    Fault.NO_PERMISSION: RefusalReason.PERMISSION,
+    Fault.TOO_PRECISE: RefusalReason.PRECISION,
+    Fault.DUPLICATE: RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+}
 
 
 @dataclass
@@ -62,6 +80,10 @@ class BareExchange:
         faults: Per kind of call (`read`, `submit`, `find`), the faults of the next calls.
         latency_seconds: How long every call takes.
         strangers: Client order ids of orders that somebody else sent.
+        quotes: Whole quotes where the last price alone is not enough.
+        settings: Margin mode and leverage by symbol, where they are settings of the exchange.
+        refuses_leverage: Whether another leverage is refused while a position is open.
+        capabilities: What the exchange tells of itself.
     """
 
     account: AccountId
@@ -75,10 +97,14 @@ class BareExchange:
     executed: list[OrderIntent] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    quotes: dict[Symbol, Quote] = field(default_factory=dict)
+    settings: dict[Symbol, SymbolSettings] = field(default_factory=dict)
+    refuses_leverage: bool = False
+    capabilities: Capabilities = CAPABILITIES
+    refreshes: int = 0
     on_submit: Callable[[OrderIntent], None] = lambda _: None
 
     def __post_init__(self) -> None:
-        self.capabilities = CAPABILITIES
         self._orders: dict[ClientOrderId, OrderReport] = {}
         self._before: dict[Symbol, Decimal] = {}
         self._late: set[asyncio.Task[None]] = set()
@@ -89,6 +115,8 @@ class BareExchange:
         fault = await self._call("read")
         if fault is Fault.READ_FAILS:
             return AccountSnapshot(self.account, Unknown("timeout"), Unknown("timeout"))
+        if fault is Fault.BARRED:
+            return AccountSnapshot(self.account, Barred("key expired"), Barred("key expired"))
         seen = self._before if fault is Fault.STALE_POSITIONS else self.positions
         positions = {symbol: Position(symbol, held, MarginMode.ISOLATED) for symbol, held in seen.items() if held}
         return AccountSnapshot(self.account, Known(self.equity, at), Known(positions, at))
@@ -106,24 +134,27 @@ class BareExchange:
         """Last prices."""
         at = self.clock.now()
         await asyncio.sleep(self.latency_seconds)
-        return {
-            symbol: Known(Quote(self.prices[symbol], at), at) if symbol in self.prices else Unknown("no price")
-            for symbol in symbols
-        }
+        return {symbol: self._quote(symbol, at) for symbol in symbols}
+
+    def _quote(self, symbol: Symbol, at: datetime) -> Reading[Quote]:
+        if symbol in self.quotes:
+            return Known(self.quotes[symbol], at)
+        return Known(Quote(self.prices[symbol], at), at) if symbol in self.prices else Unknown("no price")
 
     async def read_instruments(self) -> Reading[Mapping[Symbol, Instrument]]:
         """The rules, without a call."""
         return Known(self.rules, self.clock.now())
 
     async def refresh_instruments(self) -> None:
-        """Nothing is cached here."""
+        """Nothing is cached here; the wish is counted."""
+        self.refreshes += 1
 
     async def submit_order(self, intent: OrderIntent) -> SubmitOutcome:
         """Execute at once, unless a fault says otherwise."""
         self.on_submit(intent)
         fault = await self._call("submit")
-        if fault is Fault.REFUSED:
-            return RefusedOutcome(RefusalReason.INSUFFICIENT_MARGIN, "not enough margin")
+        if fault in REFUSALS:
+            return RefusedOutcome(REFUSALS[fault], f"the exchange said {fault}")
         if fault is Fault.ORDER_NEVER_ARRIVES:
             return UnknownOutcome("connection cut")
         if fault is Fault.LANDS_LATE:
@@ -134,24 +165,35 @@ class BareExchange:
 
     async def find_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> OrderLookup:
         """The order under our id."""
-        if await self._call("find") is Fault.LOOKUP_FAILS:
+        fault = await self._call("find")
+        if fault in (Fault.LOOKUP_FAILS, Fault.HANGS):
             return UnknownOutcome("timeout")
         report = self._orders.get(client_order_id)
+        if report and fault is Fault.STILL_OPEN:
+            report = replace(report, state=ExchangeOrderState.OPEN)
         return report if report and report.symbol == symbol else NotFound()
 
     async def read_settings(self, symbol: Symbol) -> Reading[SymbolSettings]:
-        """Leverage and margin mode are fields of the order here."""
-        del symbol
-        return Known(SymbolSettings(None, None), self.clock.now())
+        """The settings as set, or none where they are fields of the order."""
+        if await self._call("settings") is Fault.READ_FAILS:
+            return Unknown("timeout")
+        return Known(self.settings.get(symbol, SymbolSettings(None, None)), self.clock.now())
 
     async def set_leverage(self, symbol: Symbol, leverage: Decimal, margin_mode: MarginMode) -> SubmitOutcome:
-        """Never needed here."""
-        del symbol, leverage, margin_mode
+        """Take the leverage, unless a position stands in its way."""
+        del margin_mode
+        if await self._call("set_leverage") is Fault.ANSWER_LOST:
+            return UnknownOutcome("timeout")
+        if self.refuses_leverage and self.positions.get(symbol, ZERO) != ZERO:
+            return RefusedOutcome(RefusalReason.LEVERAGE_REJECTED, "a position is open")
+        self.settings[symbol] = replace(self.settings[symbol], leverage=leverage)
         return Accepted("")
 
     async def set_margin_mode(self, symbol: Symbol, margin_mode: MarginMode) -> SubmitOutcome:
-        """Never needed here."""
-        del symbol, margin_mode
+        """Refused unless it is the mode in force: its scope is wider than the symbol."""
+        await self._call("set_margin_mode")
+        if self.settings[symbol].margin_mode is not margin_mode:
+            return RefusedOutcome(RefusalReason.MARGIN_MODE_MISMATCH, "the whole account would change")
         return Accepted("")
 
     async def close(self) -> None:
@@ -167,7 +209,7 @@ class BareExchange:
         self.calls.append(kind)
         queue = self.faults.get(kind)
         fault = queue.popleft() if queue else None
-        await asyncio.sleep(self.latency_seconds)
+        await asyncio.sleep(HANGING_SECONDS if fault is Fault.HANGS else self.latency_seconds)
         return fault
 
     def _execute(self, intent: OrderIntent, fault: Fault | None = None) -> SubmitOutcome:

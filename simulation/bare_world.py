@@ -6,17 +6,23 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
+import apsw
+
 from core.account_worker import AccountWorker
+from core.decisions.judge_source import StalenessPolicy
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
 from core.model.policy import AccountPolicy
 from core.model.reading import Absent, Known, Reading, Unknown
+from core.model.risk import ResizeBand, RiskLimits
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from core.model.standing import OperatorCommand, Scope, Verb
 from core.model.target import SourceWeight, SymbolWeights, TradingConfig
+from core.ports.settings import DefaultSettings
 from core.signal_manager import SignalManager
 from core.trade_executor import TradeExecutor
+from operations.committers import Commit
 from operations.journal_file import JournalFile, open_journal
 from operations.views import PassFiles
 from simulation.bare_exchange import BareExchange
@@ -39,6 +45,7 @@ class FramesByHand:
     clock: VirtualClock
     frames: dict[SourceName, Reading[SourceFrame]] = field(default_factory=dict)
     sequence: int = 0
+    authenticated: bool = True
 
     def say(self, *, source: SourceName = TRADINGVIEW, **depths: str) -> None:
         """Publish a frame with these depths, BTC="0.058", under the symbols' unified names."""
@@ -46,7 +53,15 @@ class FramesByHand:
         self.sequence += 1
         signals = tuple(SourceSignal(source, f"{coin}USDT", Decimal(depth), now) for coin, depth in depths.items())
         frame = SourceFrame(
-            source, self.sequence, now, now, None, SourceStatus.OK, "", authenticated=True, signals=signals
+            source,
+            self.sequence,
+            now,
+            now,
+            None,
+            SourceStatus.OK,
+            "",
+            authenticated=self.authenticated,
+            signals=signals,
         )
         self.frames[source] = Known(frame, now)
 
@@ -64,6 +79,42 @@ class FramesByHand:
     def frame_marks(self, sources: Sequence[SourceName]) -> tuple[object, ...]:
         """New at every look, since every read has a fresh heartbeat."""
         return (*sources, self.clock.now())
+
+
+@dataclass
+class SettingsByHand(DefaultSettings):
+    """core.ports.settings.LiveSettings that the test tunes."""
+
+    risk: RiskLimits = field(default_factory=RiskLimits)
+    band: ResizeBand | None = None
+    ratio: Decimal = Decimal(0)
+
+    def limits(self) -> RiskLimits:
+        """The limits as set."""
+        return self.risk
+
+    def resize_band(self, symbol: Symbol) -> ResizeBand | None:
+        """The band as set, for every symbol."""
+        del symbol
+        return self.band
+
+    def min_depth_change(self, source: SourceName) -> Decimal:
+        """The ratio as set, for every source."""
+        del source
+        return self.ratio
+
+
+class Disk:
+    """A committer whose disk may fill up."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+
+    async def __call__(self, commit: Commit) -> None:
+        """Commit, or fail as SQLite does."""
+        if self.is_full:
+            raise apsw.FullError("database or disk is full")
+        commit()
 
 
 @dataclass
@@ -154,19 +205,27 @@ class World:
         self.view = PublishedDepths()
         self.passes = PassFiles(folder / "last_passes")
         self.commands = CommandsByHand(self.clock)
+        self.settings = SettingsByHand()
+        self.disk = Disk()
+        self.starts = 0
         self.policies = list(policies)
         self.exchanges = {
             policy.account: BareExchange(policy.account, self.clock, dict(RULES), dict(PRICES)) for policy in policies
         }
         self._folder = folder
+        self.staleness: dict[SourceName, StalenessPolicy] = {}
         self.start()
 
     def start(self) -> None:
         """Wire the engine over the journal as it is on disk."""
-        self.journal: JournalFile = open_journal(self._folder / "journal.sqlite", EPOCH)
-        manager = SignalManager(self.sources, self.journal, self.view, {}, self.clock, self.told)
+        self.starts += 1
+        chance = f"{self.starts:032x}" if self.starts > 1 else EPOCH
+        self.journal: JournalFile = open_journal(self._folder / "journal.sqlite", chance, self.disk)
+        manager = SignalManager(
+            self.sources, self.journal, self.view, self.staleness, self.clock, self.told, self.settings
+        )
         self.workers = [
-            AccountWorker(policy, self.exchanges[policy.account], self.journal, self.clock, self.told)
+            AccountWorker(policy, self.exchanges[policy.account], self.journal, self.clock, self.told, self.settings)
             for policy in self.policies
         ]
         self.manager = manager

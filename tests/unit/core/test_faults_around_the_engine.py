@@ -1,0 +1,568 @@
+"""Catalogues B to E, what exchanges, sources, files, disks and clocks can do: each test names the fault it plants."""
+
+import asyncio
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from core.decisions.judge_source import OnStale, StalenessPolicy
+from core.model.failures import InvalidInput
+from core.model.identity import AccountId, Symbol
+from core.model.order import OrderIntent
+from core.model.policy import AccountPolicy
+from core.model.standing import Verb
+from simulation.bare_exchange import Fault
+from simulation.bare_world import TRADINGVIEW, World, live, weigh
+
+BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
+D = Decimal
+BYBIT = AccountId("bybit")
+FOUR = [AccountPolicy(AccountId(name)) for name in ("bybit", "blofin", "kucoin", "mexc")]
+
+
+async def follow(world: World, seconds: float) -> None:
+    """Run the engine's own loop for a while."""
+    stop = asyncio.Event()
+    engine = asyncio.create_task(world.executor.run(stop))
+    await asyncio.sleep(seconds)
+    stop.set()
+    await engine
+
+
+async def hold(world: World, **depths: str) -> None:
+    """Enter and confirm, then forget what was sent."""
+    world.sources.say(**depths)  # type: ignore[arg-type]  # no coin is called source
+    await world.cycle()
+    for exchange in world.exchanges.values():
+        exchange.executed.clear()
+        exchange.calls.clear()
+
+
+def told(world: World, event: str) -> list[str]:
+    """Why something was told, each time."""
+    return [str(facts.get("why", "")) for name, facts in world.told.events if name == event]
+
+
+# -- B: exchange and network -------------------------------------------------------------------------------
+
+
+def test_fault_29_a_maintenance_window_is_one_incident_and_no_flood_of_calls(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("read", *[Fault.READ_FAILS] * 10_000)
+        world.sources.say(BTC="0.1")
+        await follow(world, 600)
+        assert world.exchange.calls.count("read") < 60
+        assert len(told(world, "exchange in trouble, increases pause")) == 1
+        world.exchange.faults.clear()
+        await follow(world, 30)
+
+        assert world.held() == D("0.06")
+        assert world.told.names().count("exchange well again") == 1
+
+    live(tmp_path, story)
+
+
+def test_fault_29_orders_without_an_answer_pause_increases_of_every_account_there(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        first, second = world.exchanges.values()
+        world.sources.say(BTC="0.1")
+        first.inject("submit", *[Fault.DOWN] * 3)
+        for _ in range(3):
+            await world.executor.execute()
+            await world.executor.process_account(world.workers[0])
+            await asyncio.sleep(5)
+        assert len(first.calls) > 0
+        await world.executor.process_account(world.workers[1])
+        assert second.executed == []
+        await asyncio.sleep(11)
+        await world.cycle()
+
+        assert (first.positions[BTC], second.positions[BTC]) == (D("0.06"), D("0.06"))
+
+    live(tmp_path, story, AccountPolicy(AccountId("bybit", "a")), AccountPolicy(AccountId("bybit", "b")))
+
+
+def test_fault_29_while_increases_pause_a_reduction_is_sent(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        world.sources.say(BTC="0.2", ETH="0.1")
+        world.exchange.inject("submit", *[Fault.DOWN] * 3)
+        for _ in range(3):
+            await world.cycle()
+            await asyncio.sleep(5)
+        assert world.workers[0].watch.trouble()
+        world.sources.say(BTC="0.2", ETH="0")
+        await world.cycle()
+
+        assert (world.held(BTC), world.held(ETH)) == (D("0.06"), D(0))
+
+    live(tmp_path, story)
+
+
+def test_fault_30_a_refused_reduction_is_tried_again_within_five_seconds_for_ever(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        times: list[float] = []
+        world.exchange.on_submit = lambda _: times.append(asyncio.get_running_loop().time())
+        world.exchange.inject("submit", *[Fault.REFUSED] * 1000)
+        world.sources.say(BTC="0")
+        await follow(world, 120)
+
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        assert max(gaps) < 5.5
+        assert len(times) < 60
+
+    live(tmp_path, story)
+
+
+def test_fault_33_refused_credentials_rest_longer_each_time_and_one_alert_is_told(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("read", *[Fault.BARRED] * 10_000)
+        world.sources.say(BTC="0.1")
+        await follow(world, 3600)
+
+        assert world.exchange.calls.count("read") == 6  # at 0, 60, 360, 1260, 2160 and 3060 s
+        assert told(world, "account quarantined") == ["key expired"]
+
+    live(tmp_path, story)
+
+
+def test_fault_33_credentials_that_work_again_end_the_quarantine(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("read", Fault.BARRED)
+        world.sources.say(BTC="0.1")
+        await follow(world, 65)
+
+        assert world.held() == D("0.06")
+        assert "account out of quarantine" in world.told.names()
+
+    live(tmp_path, story)
+
+
+def test_fault_33_resume_tries_the_credentials_at_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("read", Fault.BARRED)
+        world.sources.say(BTC="0.1")
+        await world.cycle(2)
+        assert world.exchange.calls.count("read") == 1
+        world.commands.give(Verb.RESUME, account="bybit")
+        await world.cycle()
+
+        assert world.held() == D("0.06")
+
+    live(tmp_path, story)
+
+
+def test_fault_35_a_key_that_may_not_trade_quarantines_its_account(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("submit", *[Fault.NO_PERMISSION] * 100)
+        world.sources.say(BTC="0.1")
+        await follow(world, 1500)
+
+        assert world.exchange.calls.count("submit") == 4  # at 0, 60, 360 and 1260 s
+        assert len(told(world, "account quarantined")) == 1
+
+    live(tmp_path, story)
+
+
+def test_fault_36_37_a_slow_or_hanging_exchange_delays_no_other(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.latency_seconds = 30
+        world.sources.say(BTC="0.1")
+        await follow(world, 1)
+
+        assert [exchange.positions.get(BTC) for exchange in world.exchanges.values()] == [None, *[D("0.06")] * 3]
+
+    live(tmp_path, story, *FOUR)
+
+
+def test_fault_37_a_hanging_order_of_one_symbol_delays_no_exit_of_another(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        stop = asyncio.Event()
+        engine = asyncio.create_task(world.executor.run(stop))
+        world.exchange.inject("submit", Fault.HANGS)
+        world.sources.say(BTC="0.2", ETH="0.1")
+        await asyncio.sleep(1)
+        world.sources.say(BTC="0.2", ETH="0")
+        await asyncio.sleep(1)
+        assert world.held(ETH) == 0
+        await asyncio.sleep(20)
+        stop.set()
+        await engine
+
+        assert world.held(BTC) == D("0.12")
+        assert world.ledger(BTC).is_confirmed
+
+    live(tmp_path, story)
+
+
+def test_fault_39_40_one_symbol_that_always_fails_leaves_the_others_confirmed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        def refuse_btc(intent: OrderIntent) -> None:
+            if intent.symbol == BTC:
+                world.exchange.inject("submit", Fault.REFUSED)
+
+        world.exchange.on_submit = refuse_btc
+        world.sources.say(BTC="0.1", ETH="0.1")
+        await world.cycle(3)
+
+        assert world.view.depths == {"bybit": {"ETHUSDT": D("0.1")}}
+
+    live(tmp_path, story)
+
+
+def test_fault_43_no_order_is_sent_twice_while_its_first_send_may_still_arrive(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        ids: list[str] = []
+        world.exchange.on_submit = lambda intent: ids.append(intent.client_order_id)
+        world.exchange.inject("submit", Fault.LANDS_LATE)
+        world.sources.say(BTC="0.1")
+        await follow(world, 60)
+
+        assert (len(ids), world.held()) == (1, D("0.06"))
+
+    live(tmp_path, story)
+
+
+# -- C: sources --------------------------------------------------------------------------------------------
+
+
+def test_fault_52_a_live_engine_takes_no_word_from_a_source_that_anyone_could_write_to(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.authenticated = False
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+
+        assert world.exchange.executed == []
+        assert "anyone could have written to it" in told(world, "source judged")[0]
+
+    live(tmp_path, story, AccountPolicy(BYBIT, is_live=True))
+
+
+def test_fault_52_paper_alone_follows_such_a_source(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.authenticated = False
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+
+        assert world.held() == D("0.06")
+
+    live(tmp_path, story, AccountPolicy(BYBIT))
+
+
+@pytest.mark.parametrize(("on_stale", "after_a_day"), [(OnStale.HOLD, "0.06"), (OnStale.FLATTEN, "0")])
+def test_fault_64_a_source_gone_stale_holds_and_then_follows_its_policy(
+    tmp_path: Path, on_stale: OnStale, after_a_day: str
+) -> None:
+    async def story(world: World) -> None:
+        world.staleness[TRADINGVIEW] = StalenessPolicy(60.0, None, 86_400.0, on_stale)
+        await hold(world, BTC="0.1")
+        world.sources.fall_silent()
+        await asyncio.sleep(3600)
+        await world.cycle(2)
+        assert world.held() == D("0.06")
+        await asyncio.sleep(86_400)
+        await world.cycle(2)
+
+        assert world.held() == D(after_a_day)
+
+    live(tmp_path, story)
+
+
+def test_fault_66_small_moves_of_a_jittery_source_make_no_decision_until_they_add_up(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.settings.ratio = D("0.05")
+        await hold(world, BTC="0.1")
+        for depth in ("0.104", "0.096", "0.1049"):
+            world.sources.say(BTC=depth)
+            await world.cycle()
+        assert world.exchange.executed == []
+        world.restart()
+        world.sources.say(BTC="0.106")
+        await world.cycle()
+        assert world.held() == D("0.063")
+        world.sources.say(BTC="0")
+        await world.cycle()
+
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
+# -- D: configuration --------------------------------------------------------------------------------------
+
+
+def test_fault_75_a_symbol_taken_from_the_weights_ends_flat_and_is_then_forgotten(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        world.config.config = weigh(BTC="1")
+        world.exchange.inject("submit", Fault.REFUSED)
+        await world.cycle()
+        assert world.held(ETH) == D("1.2")
+        await asyncio.sleep(1)
+        await world.cycle(2)
+        assert world.held(ETH) == 0
+        report = await world.executor.process_account(world.workers[0])
+
+        assert set(report.outcomes) == {BTC}
+        assert world.held(BTC) == D("0.06")
+
+    live(tmp_path, story)
+
+
+def test_fault_75_a_weight_set_to_zero_ends_flat(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.config.config = weigh(BTC="0")
+        await world.cycle()
+
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("weight", ["-0.1", "1.1", "NaN", "Infinity"])
+def test_fault_73_74_absurd_weights_cannot_even_be_held(weight: str) -> None:
+    with pytest.raises(InvalidInput, match="weight"):
+        weigh(BTC=weight)
+
+
+@pytest.mark.parametrize("leverage", ["0", "21", "NaN"])
+def test_fault_78_a_leverage_outside_1_to_20_cannot_even_be_held(leverage: str) -> None:
+    with pytest.raises(InvalidInput, match="leverage"):
+        weigh(leverage, BTC="1")
+
+
+def test_fault_78_the_accounts_and_the_exchanges_own_caps_come_last(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.config.config = weigh("20", BTC="1")
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+
+        held = {str(account): exchange.positions[BTC] for account, exchange in world.exchanges.items()}
+        assert held == {"bybit": D("0.04"), "mexc": D("0.4")}
+
+    live(tmp_path, story, AccountPolicy(BYBIT, leverage_cap=D(2)), AccountPolicy(AccountId("mexc")))
+
+
+# -- E: process, disk, time --------------------------------------------------------------------------------
+
+
+def test_fault_79_a_restart_with_an_exit_waiting_closes_what_was_held(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.sources.say(BTC="0")
+        world.restart()
+        await world.cycle()
+
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
+def test_fault_79_a_crash_between_journal_and_send_settles_the_order_before_anything_else(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("submit", Fault.HANGS)
+        world.sources.say(BTC="0.1")
+        await world.executor.execute()
+        dying = asyncio.create_task(world.executor.process_account(world.workers[0]))
+        await asyncio.sleep(0.3)
+        assert len(world.ledger().unsettled) == 1
+        await world.workers[0].stop()
+        dying.cancel()
+        world.restart()
+        for _ in range(12):
+            await world.cycle()
+            await asyncio.sleep(1)
+
+        assert world.held() == D("0.06")
+        assert sum(order.quantity for order in world.exchange.executed) == D("0.06")
+
+    live(tmp_path, story)
+
+
+def test_fault_80_the_view_of_depths_is_never_read_back(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.view.depths = {"bybit": {"BTCUSDT": D(0)}}
+        world.restart()
+        await world.cycle(2)
+        assert world.exchange.executed == []
+        world.sources.say(BTC="0")
+        await world.cycle()
+
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
+def test_fault_81_a_full_disk_stops_increases_lets_exits_through_and_is_said_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        world.disk.is_full = True
+        world.sources.say(BTC="0.2", ETH="0.05")
+        await world.cycle(3)
+        assert (world.held(BTC), world.held(ETH)) == (D("0.06"), D("0.6"))
+        world.sources.say(BTC="0", ETH="-0.1")
+        await world.cycle(3)
+
+        assert (world.held(BTC), world.held(ETH)) == (D(0), D(0))
+        assert all(order.reduce_only for order in world.exchange.executed)
+        assert len(told(world, "journal not durable, increases stop, reductions go on")) == 1
+
+    live(tmp_path, story)
+
+
+def test_fault_81_a_disk_that_fills_up_under_an_increase_sends_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        note = world.journal.note
+
+        async def fill_up_after(*events: object) -> bool:
+            kept = await note(*events)  # type: ignore[arg-type]  # passed on
+            world.disk.is_full = True
+            return kept
+
+        world.journal.note = fill_up_after  # type: ignore[method-assign]
+        world.sources.say(BTC="0.2", ETH="0.05")
+        await world.cycle(3)
+
+        assert (world.held(BTC), world.held(ETH)) == (D("0.06"), D("0.6"))
+        assert world.ledger(BTC).unsettled == ()
+
+    live(tmp_path, story)
+
+
+def test_fault_81_orders_sent_without_a_disk_never_share_an_id_with_those_of_the_next_start(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        ids: list[str] = []
+        world.exchange.on_submit = lambda intent: ids.append(intent.client_order_id)
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        world.disk.is_full = True
+        world.sources.say(BTC="0.05")
+        await world.cycle(2)
+        world.disk.is_full = False
+        world.restart()
+        world.sources.say(BTC="0.02")
+        await world.cycle(3)
+
+        assert world.held() == D("0.012")
+        assert len(set(ids)) == len(ids) == 3
+
+    live(tmp_path, story)
+
+
+def test_fault_82_another_engine_is_recognised_by_its_orders_and_stops_increases(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        world.exchange.positions[BTC] = D("0.12")
+        world.exchange.strangers = ["zzzzzz" + "a2b3c4d5e6f7g2h3i4j5k6l7mn", "0123456789abcdef0123456789abcdef"]
+        await world.cycle(2)
+        world.sources.say(BTC="0.1", ETH="0.2")
+        await world.cycle(2)
+        assert world.held(ETH) == D("1.2")
+        world.sources.say(BTC="0.1", ETH="0")
+        await world.cycle()
+
+        assert world.held(ETH) == 0
+        ((_, facts),) = [told for told in world.told.events if told[0] == "another engine trades this account"]
+        assert facts["tags"] == ("zzzzzz",)
+
+    live(tmp_path, story)
+
+
+def test_fault_82_our_own_and_other_peoples_order_ids_are_no_second_engine(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.exchange.positions[BTC] = D("0.12")
+        world.exchange.strangers = ["0123456789abcdef0123456789abcdef", "web-7", ""]
+        await world.cycle(2)
+
+        assert "position changed without us" in world.told.names()
+        assert "another engine trades this account" not in world.told.names()
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("step_seconds", [3600, -3600])
+def test_fault_83_a_step_of_the_wall_clock_opens_no_window_and_closes_none(tmp_path: Path, step_seconds: int) -> None:
+    async def story(world: World) -> None:
+        ids: list[str] = []
+        world.exchange.on_submit = lambda intent: ids.append(intent.client_order_id)
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        world.clock.step(step_seconds)
+        world.sources.say(BTC="0.12")
+        for _ in range(3):
+            await world.cycle()
+            await asyncio.sleep(0.5)
+        assert len(ids) == 1
+        for _ in range(8):
+            await world.cycle()
+            await asyncio.sleep(1)
+
+        assert world.held() == D("0.072")
+
+    live(tmp_path, story)
+
+
+def test_fault_87_an_idle_engine_and_a_blocked_symbol_say_nothing_more(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.positions[ETH] = D(5)
+        world.sources.say(BTC="0.1", ETH="0.1")
+        await follow(world, 10)
+        before = len(world.told.events)
+        await follow(world, 3600)
+
+        assert world.told.events[before:] == []
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("equity", ["0", "-5000"])
+def test_fault_88_89_without_a_positive_value_nothing_opens_until_there_is_one(tmp_path: Path, equity: str) -> None:
+    async def story(world: World) -> None:
+        world.exchange.equity = D(equity)
+        world.sources.say(BTC="0.1")
+        await follow(world, 5)
+        assert world.exchange.executed == []
+        world.exchange.equity = D(10_000)
+        await follow(world, 130)
+
+        assert world.held() == D("0.06")
+
+    live(tmp_path, story)
+
+
+def test_fault_89_an_account_value_gone_negative_stops_increases_and_no_exit(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        world.exchange.positions[BTC] = D("0.05")
+        world.exchange.equity = D(-1)
+        world.commands.give(Verb.RESUME)
+        world.sources.say(BTC="0.1", ETH="0")
+        await world.cycle(3)
+
+        assert (world.held(BTC), world.held(ETH)) == (D("0.05"), D(0))
+
+    live(tmp_path, story)
+
+
+def test_fault_89_a_value_that_jumps_is_sized_on_only_after_a_second_read_agrees(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.exchange.equity = D(1_000_000)
+        world.sources.say(BTC="0.2")
+        await world.cycle()
+        assert world.exchange.executed == []
+        world.exchange.equity = D(10_000)
+        await world.cycle(2)
+
+        assert world.held() == D("0.12")
+
+    live(tmp_path, story)
