@@ -149,7 +149,7 @@ async def run_service(home: Home, accounts: Sequence[AccountSettings], telemetry
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry))
+        exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry, home.paper))
         writer = WriterThread()
         stack.callback(writer.close)
         world = World(clock, telemetry, writer, secrets.token_hex(EPOCH_BYTES), exchanges)
@@ -171,9 +171,12 @@ async def run_service(home: Home, accounts: Sequence[AccountSettings], telemetry
 
 @asynccontextmanager
 async def connect_all(
-    accounts: Sequence[AccountSettings], clock: Clock, telemetry: Telemetry
+    accounts: Sequence[AccountSettings], clock: Clock, telemetry: Telemetry, paper_folder: Path | None = None
 ) -> AsyncIterator[Mapping[AccountId, Exchange]]:
-    """The way to every account's exchange; one that cannot be connected is told and left out, the others go on."""
+    """The way to every account's exchange; one that cannot be connected is told and left out, the others go on.
+
+    Paper accounts are kept in the folder, so that a restart finds them as they were; without one they begin anew.
+    """
     async with AsyncExitStack() as stack:
         house: PaperHouse | None = None
         exchanges: dict[AccountId, Exchange] = {}
@@ -181,7 +184,7 @@ async def connect_all(
             try:
                 if settings.mode is AccountMode.PAPER:
                     if house is None:
-                        house = PaperHouse(clock)
+                        house = PaperHouse(clock, folder=paper_folder)
                         stack.push_async_callback(house.close)
                     exchange = connect_paper(settings, house, clock, telemetry)
                 else:

@@ -167,7 +167,7 @@ def _ask(request: "HouseRequest", *, as_json: bool) -> None:
             await house.close()
         return all(outcome.is_done for outcome in outcomes), "\n".join(outcome.text for outcome in outcomes)
 
-    folder = find_home().state / "paper"
+    folder = find_home().paper
     try:
         path = write_request(requests_folder(folder), request)
         try:
@@ -190,7 +190,7 @@ def _show_prices(*, as_json: bool) -> None:
     from paper.storage import read_meta
     from paper.world import World
 
-    kept = read_meta(accounts_file(find_home().state / "paper"))
+    kept = read_meta(accounts_file(find_home().paper))
     world = World(WallClock(), int(kept.get("seed", "1")))
     world.intervene(json.loads(kept.get("interventions", "{}")))
     now_ms = world.now_ms()

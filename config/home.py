@@ -94,6 +94,11 @@ class Home:
         """Where every account and symbol stood after its last pass, one file an account: a view for people."""
         return self.state / "last_passes"
 
+    @property
+    def paper(self) -> Path:
+        """Paper accounts and what the operator asks of them."""
+        return self.state / "paper"
+
     def raw_signals(self, source: str) -> Path:
         """The append-only record of one source and its current frame."""
         return self.path / "raw_signals" / source
