@@ -1,8 +1,8 @@
 """The console and the draft that every dialog stands on."""
 
 import io
-import os
 import signal
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -136,7 +136,8 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> Non
 
 def test_ctrl_c_during_the_write_neither_tears_nor_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write_interrupted(path: Path, content: bytes, _mode: int) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        # To this thread: a terminal's Ctrl-C reaches a script's only one, the test runner has others.
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         path.write_bytes(content)
 
     monkeypatch.setattr(dialog, "write_atomically", write_interrupted)
