@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,8 +74,8 @@ async def serve_sn8(server: Sn8Server, port: int, host: str = LOOPBACK) -> tuple
         The runner, to be cleaned up by the caller, and the port.
     """
     app = web.Application()
-    app.router.add_get("/made/fault", lambda request: _plan(server, request))
-    app.router.add_route("*", "/{path:.*}", lambda request: _answer(server, request))
+    app.router.add_get("/made/fault", partial(_plan, server))
+    app.router.add_route("*", "/{path:.*}", partial(_answer, server))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()

@@ -16,7 +16,7 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 LIVE_TIER = 100
 
-_HISTORY = timedelta(days=60)
+HISTORY = timedelta(days=60)
 _SS58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _WAVES = 5
 
@@ -54,18 +54,20 @@ class Sn8World:
 
     Args:
         seed: Two worlds of one seed are equal at every time.
-        start: Trading began 60 days before.
+        start: Trading began `history` before.
         miners: How many.
+        history: The longer, the more positions each has: about one a day.
     """
 
-    def __init__(self, seed: int, start: datetime, miners: int = 64) -> None:
+    def __init__(self, seed: int, start: datetime, miners: int = 64, history: timedelta = HISTORY) -> None:
         self._seed = seed
-        self._begin_ms = int((start - _HISTORY).timestamp() * 1000)
+        self._begin_ms = int((start - history).timestamp() * 1000)
         self.hotkeys = [_hotkey(seed, number) for number in range(miners)]
         self._waves = {pair.id: _waves(seed, pair) for pair in PAIRS}
         self._trades: dict[str, list[_Trade]] = {hotkey: [] for hotkey in self.hotkeys}
         self._sources: dict[str, random.Random] = {key: random.Random(f"{seed} {key}") for key in self.hotkeys}
         self._skills = {key: source.uniform(0.45, 0.95) for key, source in self._sources.items()}
+        self._closed: dict[str, dict[str, Any]] = {}
         self._pairs = {key: source.sample(PAIRS, 3) for key, source in self._sources.items()}
 
     def price(self, pair: Pair, at_ms: float) -> float:
@@ -125,6 +127,13 @@ class Sn8World:
         return _Trade(uuid, pair, opened, closed, tuple(orders))
 
     def _position(self, hotkey: str, trade: _Trade, now_ms: float) -> dict[str, Any]:
+        if trade.close_ms > now_ms:
+            return self._make_position(hotkey, trade, now_ms)
+        if trade.uuid not in self._closed:
+            self._closed[trade.uuid] = self._make_position(hotkey, trade, now_ms)
+        return self._closed[trade.uuid]
+
+    def _make_position(self, hotkey: str, trade: _Trade, now_ms: float) -> dict[str, Any]:
         is_closed = trade.close_ms <= now_ms
         placed = [(at, leverage) for at, leverage in trade.orders if at <= now_ms]
         net = sum(leverage for _, leverage in placed)

@@ -5,21 +5,14 @@ miners active in that asset. Where the active miners hold less than `full_depth_
 part counts as flat, so that one lonely miner never moves a whole allocation.
 """
 
-import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from config.bittensor_settings import BittensorSettings
+from signal_processors.bittensor_metrics import Metrics, measure, midrank_percentiles
 from signal_processors.bittensor_payload import Miner, Order, Position
-from signal_processors.bittensor_ranking import (
-    AssetDepth,
-    RankedMiner,
-    Ranking,
-    allocate_by_rank,
-    mean_and_deviation,
-    sharpe_ratio,
-)
+from signal_processors.bittensor_ranking import AssetDepth, RankedMiner, Ranking, allocate_by_rank
 
 _DAY_MS = 86_400_000
 _TERMS = 6
@@ -36,18 +29,6 @@ class Standings:
 
     excluded: Mapping[str, str] = field(default_factory=dict)
     drawdowns: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """What the score is made of; the drawdown is -1..0."""
-
-    trades: int
-    max_drawdown: float
-    sharpe: float
-    total_return: float
-    profitable: float
-    consistency: float
 
 
 def rank_corrected(
@@ -71,16 +52,13 @@ def rank_corrected(
     metrics: dict[str, Metrics] = {}
     refused: dict[str, str] = {}
     for hotkey, miner in miners.items():
-        measured = measure(miner.positions, standings.drawdowns.get(hotkey, 1.0))
-        problem = (
-            standings.excluded.get(hotkey, "")
-            or _fails_selection(miner, symbols, settings, now_ms)
-            or _fails_thresholds(measured, settings)
-        )
+        problem = standings.excluded.get(hotkey, "") or _fails_selection(miner, symbols, settings, now_ms)
+        if not problem:
+            metrics[hotkey] = measure(miner.positions, standings.drawdowns.get(hotkey, 1.0))
+            problem = _fails_thresholds(metrics[hotkey], settings)
         if problem:
+            metrics.pop(hotkey, None)
             refused[hotkey] = problem
-        else:
-            metrics[hotkey] = measured
     terms = score_terms(metrics, settings)
     scores = {hotkey: sum(values.values()) / _TERMS for hotkey, values in terms.items()}
     order = settle_order(scores, previous_order, settings.rank_hysteresis)
@@ -90,63 +68,6 @@ def rank_corrected(
         for hotkey, weight in zip(order, weights, strict=True)
     ]
     return Ranking(ranked, refused)
-
-
-def measure(positions: Sequence[Position], stated_equity: float = 1.0) -> Metrics:
-    """A miner's metrics over its mapped positions.
-
-    Args:
-        positions: Open and closed.
-        stated_equity: The server's lowest equity as a factor of its peak; the worse of it and ours counts.
-    """
-    closed = sorted(
-        (position for position in positions if position.is_closed_position),
-        key=lambda position: position.close_ms or 0.0,
-    )
-    realized = [position.return_at_close - 1 for position in closed]
-    marked = [position.current_return - 1 for position in positions if not position.is_closed_position]
-    returns = realized + marked
-    return Metrics(
-        trades=len(returns),
-        max_drawdown=min(equity_drawdown(realized, marked), stated_equity - 1),
-        sharpe=sharpe_ratio(returns),
-        total_return=sum(returns),
-        profitable=sum(value > 0 for value in returns) / len(returns) if returns else 0.0,
-        consistency=opening_rhythm([position.open_ms for position in closed]),
-    )
-
-
-def equity_drawdown(realized: Sequence[float], marked: Sequence[float]) -> float:
-    """Largest fall of equity from its peak, -1..0, over realized returns in order of closing, then all open marks."""
-    equity = peak = 1.0
-    worst = 0.0
-    steps = [*(1 + value for value in realized), math.prod(1 + value for value in marked)]
-    for factor in steps:
-        equity *= factor
-        peak = max(peak, equity)
-        worst = min(worst, equity / peak - 1)
-    return worst
-
-
-def opening_rhythm(openings: Sequence[float]) -> float:
-    """How evenly closed positions were opened, 0..1: 1 - deviation / mean of the times between openings."""
-    ordered = sorted(openings)
-    gaps = [after - before for before, after in itertools.pairwise(ordered)]
-    if not gaps:
-        return 0.0
-    mean, deviation = mean_and_deviation(gaps)
-    return max(0.0, 1 - deviation / mean) if mean > 0 else 1.0
-
-
-def midrank_percentiles(values: Sequence[float]) -> list[float]:
-    """1 for the largest, 0 for the smallest; equal values share their middle, so that no order decides; one has 1."""
-    if len(values) == 1:
-        return [1.0]
-    ordered = sorted(values)
-    places: dict[float, list[int]] = {}
-    for place, value in enumerate(ordered):
-        places.setdefault(value, []).append(place)
-    return [(places[value][0] + places[value][-1]) / 2 / (len(values) - 1) for value in values]
 
 
 def score_terms(metrics: Mapping[str, Metrics], settings: BittensorSettings) -> dict[str, dict[str, float]]:
@@ -293,9 +214,12 @@ def _hyperliquid_leverage(position: Position) -> float:
 
 
 def _asset_depth(held: Sequence[tuple[str, Position, float]], weights: Mapping[str, float], scale: float) -> AssetDepth:
-    holdings = {position.position_uuid: weights[hotkey] * unit / scale for hotkey, position, unit in held}
+    shares = [weights[hotkey] * unit / scale for hotkey, _, unit in held]
+    amount = math.fsum(abs(share) for share in shares)
+    worth = math.fsum(
+        abs(share) * position.average_entry_price for share, (_, position, _) in zip(shares, held, strict=True)
+    )
+    depth = max(-1.0, min(1.0, math.fsum(shares)))
+    holdings = {position.position_uuid: share for share, (_, position, _) in zip(shares, held, strict=True)}
     holders = {position.position_uuid: hotkey for hotkey, position, _ in held}
-    amount = math.fsum(abs(share) for share in holdings.values())
-    worth = math.fsum(abs(holdings[position.position_uuid]) * position.average_entry_price for _, position, _ in held)
-    depth = max(-1.0, min(1.0, math.fsum(holdings.values())))
     return AssetDepth(depth, worth / amount if amount else 0.0, holdings, holders)

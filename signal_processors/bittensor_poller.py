@@ -116,7 +116,11 @@ class BittensorPoller:
         return self._settings_file.load()
 
     async def run(self) -> None:
-        """Poll and keep the heartbeat until cancelled."""
+        """Poll and keep the heartbeat until cancelled.
+
+        Raises:
+            StorageFailure: In a group, when the record can take nothing more before a restart.
+        """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
             tasks.create_task(self._poll_for_ever())
@@ -222,7 +226,10 @@ class BittensorPoller:
                 poll = await self.poll_once()
             except StorageFailure as error:
                 self._telemetry.tell("poll not stored", source=SOURCE, why=str(error))
+                if self._record.failure:
+                    raise
                 poll = Poll(is_good=False, reason=str(error))
+                self._condition = Condition(SourceStatus.FAILED, str(error))
             wait = self._next_wait(poll, self.settings)
             await asyncio.sleep(max(0.0, started + wait - loop.time()))
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -14,9 +15,11 @@ if __name__ == "__main__":  # run by its path: imports start at the project's ro
 import aiohttp
 import typer
 
+from config.bittensor_dialog import configure_bittensor
 from config.bittensor_settings import BittensorSettingsFile
 from config.credentials_file import REMEDY, read_credentials
-from config.dialog import CONFIGURATION, DONE, FAILED, standard_console
+from config.dialog import CONFIGURATION, DONE, FAILED, run_dialog, standard_console
+from config.dialog_options import FROM_FILE, NON_INTERACTIVE, SETTINGS
 from config.home import Home, find_home
 from core.model.failures import EngineError, InvalidConfig, StorageFailure
 from core.ports.telemetry import Telemetry
@@ -26,7 +29,7 @@ from operations.metrics import Listeners, Metrics
 from operations.metrics_server import METRICS_PORTS, serve_metrics
 from operations.wall_clock import WallClock
 from signal_processors.bittensor_client import Sn8Access
-from signal_processors.bittensor_mapping import SOURCE
+from signal_processors.bittensor_mapping import SOURCE, BittensorMapping
 from signal_processors.bittensor_poller import BittensorPoller, Poll
 from signal_processors.records import RecordInUse, RecordLog
 
@@ -41,6 +44,10 @@ def main(
     once: Annotated[
         bool, typer.Option("--once", help="Poll once and end: 0 a good answer, 1 none, 78 configuration.")
     ] = False,
+    config: Annotated[bool, typer.Option("--config", help="Ask for thresholds and limits, and write them.")] = False,
+    settings: SETTINGS = None,
+    from_file: FROM_FILE = None,
+    non_interactive: NON_INTERACTIVE = False,
     metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port of the metrics.")] = METRICS_PORTS[
         SERVICE
     ],
@@ -54,8 +61,17 @@ def main(
       python3 signal_processors/bittensor_processor.py
 
       python3 signal_processors/bittensor_processor.py --once
+
+      python3 signal_processors/bittensor_processor.py --config
+
+      python3 signal_processors/bittensor_processor.py --config --set min_trades=20 --set mode=compatible
     """
     home = find_home()
+    if config or settings or from_file or non_interactive:
+        console = standard_console()
+        is_asked = not (settings or from_file or non_interactive)
+        dialog = partial(configure_bittensor, console, home, settings or [], from_file, is_asked=is_asked)
+        raise typer.Exit(run_dialog(console, dialog))
     set_up_logs(SERVICE, home.logs)
     raise typer.Exit(asyncio.run(serve(home, metrics_port, is_once=once)))
 
@@ -78,6 +94,7 @@ async def serve(home: Home, metrics_port: int, *, is_once: bool) -> int:
     try:
         access = read_access(home)
         BittensorSettingsFile(home).load()
+        BittensorMapping(home).load()
         record = RecordLog(home.raw_signals(SOURCE))
     except (InvalidConfig, RecordInUse) as error:
         console.complain(str(error))
@@ -129,14 +146,20 @@ def summary(poll: Poll, poller: BittensorPoller) -> str:
 
 async def _run_until_stopped(poller: BittensorPoller, metrics: Metrics, metrics_port: int, telemetry: Telemetry) -> int:
     loop = asyncio.get_running_loop()
-    async with serve_metrics(metrics.registry, metrics_port, telemetry), asyncio.TaskGroup() as tasks:
-        work = [
-            tasks.create_task(poller.run()),
-            tasks.create_task(watch_loop_lag(metrics.loop_lag.observe, telemetry)),
-        ]
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, lambda: [task.cancel() for task in work])
-        telemetry.tell("bittensor source started")
+    try:
+        async with serve_metrics(metrics.registry, metrics_port, telemetry), asyncio.TaskGroup() as tasks:
+            work = [
+                tasks.create_task(poller.run()),
+                tasks.create_task(watch_loop_lag(metrics.loop_lag.observe, telemetry)),
+            ]
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, lambda: [task.cancel() for task in work])
+            telemetry.tell("bittensor source started")
+    except* StorageFailure as group:
+        telemetry.tell("bittensor source gave up", why=str(group.exceptions[0]))
+        raise StorageFailure(
+            "the record can no longer be written; the process manager starts the service anew"
+        ) from None
     telemetry.tell("bittensor source stopped")
     return DONE
 

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 
 from config.home import Home
@@ -18,6 +19,7 @@ from signal_processors.bittensor_poller import BittensorPoller
 from signal_processors.records import RecordLog
 from simulation.virtual_time import START, VirtualClock, run_virtually
 
+HISTORY = timedelta(days=30)
 KEY = "made-sn8-key"
 KEY_OF_TIER_30 = "made-sn8-key-of-tier-30"
 MAPPING = {"bittensor": {"BTCUSDT": ["BTCUSD", "BTCUSDC"], "ETHUSD": "ETHUSDT", "SOLUSD": "SOLUSDT"}}
@@ -89,7 +91,7 @@ def play_sn8(home: Home, story: Callable[[Sn8Bench], Awaitable[None]], miners: i
 
     async def play() -> None:
         clock = VirtualClock(asyncio.get_running_loop())
-        server = Sn8Server(Sn8World(7, START, miners), clock, {KEY: 100, KEY_OF_TIER_30: 30})
+        server = Sn8Server(Sn8World(7, START, miners, HISTORY), clock, {KEY: 100, KEY_OF_TIER_30: 30})
         record = RecordLog(home.raw_signals(SOURCE))
         told = Told()
         access = Sn8Access("http://sn8.made", key)
