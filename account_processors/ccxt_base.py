@@ -92,6 +92,11 @@ class CcxtExchange:
         return self._capabilities
 
     @property
+    def connection(self) -> CcxtClient:
+        """The signed connection."""
+        return self._client
+
+    @property
     def clock_offset(self) -> ClockOffset:
         """How far the exchange's clock is from ours."""
         return self._client.clock_offset

@@ -11,12 +11,12 @@ from account_processors.ccxt_base import CcxtExchange
 from account_processors.ccxt_client import CallSettings
 from account_processors.registry import connect
 from config.accounts import AccountMode, AccountSettings, AccountValue
-from core.model.failures import OutcomeUnknown, Refused
+from core.model.failures import InvalidInput, OutcomeUnknown, Refused
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, RefusedOutcome, Side
 from core.model.position import MarginMode, Position
 from core.model.reading import Reading, Unknown
-from paper.account import Account, PositionKey
+from paper.account import Account, PaperKeys, PositionKey
 from paper.execution import force_fill
 from paper.faults import Fault
 from paper.house import PROTOCOLS, PaperHouse
@@ -105,10 +105,17 @@ class Bench:
         venue = self.house.exchanges[self.name]
         force_fill(venue, self.account, key, quantity, venue.quote(key.symbol).last, "foreign")
 
+    def another(self, label: str) -> CcxtExchange:
+        """One more account of the same exchange; the caller closes it."""
+        keys = self.house.open_account(self.name, label, Decimal(10_000))
+        settings = keyed(self.settings, AccountId(self.name, label), keys)
+        urls = self.house.urls(self.name)
+        return connect(settings, self.clock, self.told, session=self.house.session(), urls=urls, calls=CALLS)
+
     @property
-    def find_endpoints(self) -> tuple[str, ...]:
-        """What the paper exchange calls the endpoints by which an order is found."""
-        return ("open_orders", "order_history") if self.name == "bybit" else ("order",)
+    def look_up(self) -> str:
+        """What the paper exchange calls the endpoint that is asked first for an order by its id."""
+        return "open_orders" if self.name == "bybit" else "order"
 
     async def pause(self, seconds: float) -> None:
         """Let time pass."""
@@ -136,6 +143,11 @@ def must_know(reading: Reading[T]) -> T:
     return reading.value
 
 
+def keyed(settings: AccountSettings, account: AccountId, keys: PaperKeys) -> AccountSettings:
+    """The settings of an account with the keys that its paper exchange gave it."""
+    return replace(settings, account=account, api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase)
+
+
 Scene = Callable[[Bench], Awaitable[None]]
 
 
@@ -145,6 +157,9 @@ def play(name: str, scene: Scene, *, calls: CallSettings = CALLS, value: Account
     async def whole() -> None:
         async with open_bench(name, calls, value) as bench:
             await scene(bench)
+            missed = [fault for fault in bench.house.faults.in_force().values() if fault.count]
+            if missed:
+                raise InvalidInput(f"no request met {missed}")
 
     run_virtually(whole())
 
@@ -158,13 +173,8 @@ async def open_bench(
     house = PaperHouse(VirtualClock(asyncio.get_running_loop()))
     told = ToldFacts()
     keys = house.open_account(name, "main", Decimal(10_000))
-    settings = AccountSettings(
-        AccountId(name, "main"),
-        AccountMode.PAPER,
-        api_key=keys.api_key,
-        secret=keys.secret,
-        passphrase=keys.passphrase,
-        account_value=value,
+    settings = keyed(
+        AccountSettings(AccountId(name), AccountMode.PAPER, account_value=value), AccountId(name, "main"), keys
     )
     exchange = connect(settings, clock, told, session=house.session(), urls=house.urls(name), calls=calls)
     try:

@@ -65,7 +65,7 @@ def test_each_code_leaves_a_read_unknown_and_only_proofs_of_absence_count_on_a_l
             assert isinstance(reading, Unknown), (code, reading)
             barred = meaning in (RefusalReason.AUTHENTICATION, RefusalReason.PERMISSION)
             assert isinstance(reading, Barred) == barred, (code, reading)
-            bench.break_next(Fault(FaultKind.REFUSED, endpoint=bench.find_endpoints[0], code=code))
+            bench.break_next(Fault(FaultKind.REFUSED, endpoint=bench.look_up, code=code))
             found = await bench.exchange.find_order(BTC, intent.client_order_id)
             assert isinstance(found, NotFound if meaning is Absence.NOT_FOUND else UnknownOutcome), (code, found)
             await bench.pause(61)

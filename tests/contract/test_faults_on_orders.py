@@ -149,8 +149,7 @@ def test_a_look_up_that_fails_proves_nothing(name: str, fault: Fault) -> None:
     async def scene(bench: Bench) -> None:
         await bench.ready()
         report = await bench.trade(Side.BUY, "0.02")
-        for endpoint in bench.find_endpoints:
-            bench.break_next(replace(fault, endpoint=endpoint))
+        bench.break_next(replace(fault, endpoint=bench.look_up))
         found = await bench.exchange.find_order(report.symbol, report.client_order_id)
         assert isinstance(found, UnknownOutcome), found
 
@@ -177,3 +176,14 @@ def test_the_same_id_again_executes_nothing_and_the_order_is_still_there(name: s
         assert held.quantity == Decimal("0.02")
 
     play(name, scene)
+
+
+def test_on_bybit_not_found_needs_the_history_too() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        bench.break_next(Fault(FaultKind.SERVER_ERROR, endpoint="order_history", status=502))
+        intent = bench.intent(Side.BUY, "0.02")
+        assert isinstance(await bench.exchange.find_order(intent.symbol, intent.client_order_id), UnknownOutcome)
+        assert await bench.exchange.find_order(intent.symbol, intent.client_order_id) == NotFound()
+
+    play("bybit", scene)

@@ -1,0 +1,108 @@
+"""Our budgets keep below the exchange's own, obey it when it says stop, and what accounts can share they share."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from account_processors.ccxt_client import CallSettings
+from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side
+from core.model.reading import Known
+from paper.faults import Fault, FaultKind
+from simulation.exchange_bench import BTC, EXCHANGES, Bench, must_know, play
+
+PATIENT = CallSettings(read_timeout_seconds=600.0, longest_wait_before_write_seconds=600.0, read_tries=1)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_two_hundred_reads_at_once_are_paced_and_none_is_refused(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        readings = await asyncio.gather(*(bench.exchange.read_positions() for _ in range(200)))
+        assert all(isinstance(reading, Known) for reading in readings)
+        assert bench.house.ledger.entries("refused_request", name) == []
+
+    play(name, scene, calls=PATIENT)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_after_a_limit_ordinary_orders_wait_and_reductions_go(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        await bench.trade(Side.BUY, "0.02")
+        bench.break_next(Fault(FaultKind.RATE_LIMITED, endpoint="create_order"))
+        limited = await bench.exchange.submit_order(bench.intent(Side.BUY, "0.02"))
+        assert isinstance(limited, RefusedOutcome)
+        assert limited.retry_after_seconds is not None
+        assert limited.retry_after_seconds > 0
+        sent = bench.calls_of("create_order")
+        held_back = bench.exchange.submit_order(bench.intent(Side.BUY, "0.02"))
+        reduction = bench.exchange.submit_order(bench.intent(Side.SELL, "0.01", reduce_only=True))
+        outcomes = await asyncio.gather(asyncio.wait_for(held_back, 0.9), reduction, return_exceptions=True)
+        assert isinstance(outcomes[1], Accepted), outcomes
+        assert bench.calls_of("create_order") == sent + 1
+
+    play(name, scene, calls=CallSettings(longest_wait_before_write_seconds=0.5, read_tries=1))
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_an_order_that_our_own_budget_holds_back_too_long_is_a_proven_refusal(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        await bench.settle_settings()
+        orders = [
+            bench.exchange.submit_order(bench.intent(Side.BUY, "0.01")) for _ in range(2000 if name == "kucoin" else 60)
+        ]
+        outcomes = await asyncio.gather(*orders)
+        refused = [outcome for outcome in outcomes if isinstance(outcome, RefusedOutcome)]
+        own = [outcome for outcome in refused if "our own budget" in outcome.detail]
+        assert own
+        assert all(outcome.reason is RefusalReason.RATE_LIMITED for outcome in own)
+        assert bench.calls_of("create_order") == len(outcomes) - len(own)
+
+    play(name, scene, calls=CallSettings(longest_wait_before_write_seconds=0.0, read_tries=1))
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_rules_are_read_once_an_hour_for_all_accounts_of_an_exchange(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        other = bench.another("second")
+        await asyncio.gather(
+            *(one.read_instruments() for one in (bench.exchange, other) for _ in range(10)),
+            bench.exchange.read_snapshot(),
+            other.read_quotes([BTC]),
+        )
+        assert bench.calls_of("markets") == 1
+        await bench.pause(3599)
+        await bench.exchange.read_instruments()
+        assert bench.calls_of("markets") == 1
+        await bench.pause(1)
+        await asyncio.gather(bench.exchange.read_instruments(), other.read_instruments())
+        assert bench.calls_of("markets") == 2
+        await other.close()
+
+    play(name, scene)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_after_a_size_was_refused_the_rules_are_read_anew(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.exchange.read_instruments()
+        await bench.pause(5)
+        await bench.exchange.refresh_instruments()
+        await bench.exchange.read_instruments()
+        assert bench.calls_of("markets") == 2
+
+    play(name, scene)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_accounts_of_one_exchange_do_not_share_their_own_budgets_or_positions(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        other = bench.another("second")
+        await bench.ready()
+        await bench.trade(Side.BUY, "0.02")
+        assert must_know(await other.read_positions()) == {}
+        assert must_know((await other.read_snapshot()).equity) == Decimal(10_000)
+        await other.close()
+
+    play(name, scene)
