@@ -6,6 +6,7 @@ from pathlib import Path
 
 from config.files import PRIVATE_MODE, format_json, write_atomically
 from config.home import Home
+from paper.faults import Fault, FaultKind
 
 SOURCE = "tradingview"
 SN8_KEY = "made-sn8-key"
@@ -40,6 +41,7 @@ class Alert:
         size: A share such as 5.8/100, or the exit's words.
         depth: The depth it asks for.
         note: What a person should see happen.
+        fault: What goes wrong on the way.
     """
 
     symbol: str
@@ -48,6 +50,7 @@ class Alert:
     size: str
     depth: Decimal
     note: str
+    fault: Fault | None = None
 
     def body(self, price: str) -> dict[str, str]:
         """The documented payload."""
@@ -68,7 +71,15 @@ ALERTS = (
     Alert("BTCUSDT", "long", "buy", "5.8/100", Decimal("0.058"), "long"),
     Alert("BTCUSDT", "long", "buy", "7.5/100", Decimal("0.075"), "long again, larger"),
     Alert("BTCUSDT", "flat", "sell", "Exit @ 65000.00", Decimal(0), "exit"),
-    Alert("BTCUSDT", "short", "sell", "-5.8/100", Decimal("-0.058"), "short"),
+    Alert(
+        "BTCUSDT",
+        "short",
+        "sell",
+        "-5.8/100",
+        Decimal("-0.058"),
+        "short; the answer to KuCoin's order gets lost",
+        Fault(FaultKind.ANSWER_LOST, exchange="kucoin", endpoint="create_order"),
+    ),
     Alert("BTCUSDT", "short", "sell", "-7.5/100", Decimal("-0.075"), "short again, larger"),
     Alert("BTCUSDT", "flat", "buy", "Exit @ 64000.00", Decimal(0), "exit"),
     Alert("ETHUSDT", "long", "buy", "60/100", Decimal("0.6"), "another pair, on top of the network's own depth"),

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +22,17 @@ from core.model.events import Event, OrderIntended, OrderOutcomeUnknown
 from core.model.failures import EngineError
 from core.model.identity import AccountId
 from operations.wall_clock import WallClock
+from paper.house import PaperHouse, requests_folder
+from paper.operator_requests import AddFault, write_request
 from signal_processors.depth_files import DepthFiles
 
 REFRESH_SECONDS = 0.25
 START_SECONDS = 45.0
 CONVERGE_SECONDS = 30.0
 BETWEEN_ALERTS_SECONDS = 1.0
+FAULT_SECONDS = 1.1
+"""The paper exchanges look for requests once a second."""
+
 PRICE = "65000"
 
 
@@ -60,6 +64,7 @@ async def tell_story(folder: Path, console: Console, seed: int, *, is_screen: bo
     """
     place = Place(free_port(), free_port())
     home = write_defaults(folder, place.sn8)
+    await PaperHouse(WallClock(), seed=seed, folder=home.paper).close()
     services = Services(_services(place, seed), folder)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -67,7 +72,7 @@ async def tell_story(folder: Path, console: Console, seed: int, *, is_screen: bo
     try:
         await services.start()
         with _shown(home, console, is_screen=is_screen) as stage:
-            is_well = await Story(place, services, stage, stop).run()
+            is_well = await Story(home, place, services, stage, stop).run()
             stage.summarize(place, is_well=is_well)
             if not is_once:
                 await stage.stay(services, stop)
@@ -140,9 +145,8 @@ class Stage:
     def summarize(self, place: Place, *, is_well: bool) -> None:
         """The plain words at the end."""
         orders = [event for event in self.picture.events if isinstance(event, OrderIntended)]
-        times = Counter(order.intent.client_order_id for order in orders)
         lost = sum(isinstance(event, OrderOutcomeUnknown) for event in self.picture.events)
-        doubled = sum(count - 1 for count in times.values())
+        doubled = sum(holding.exceeds_target for holding in self.picture.holdings.values())
         on_target = sum(self.picture.is_on_target(account) for account in self._accounts)
         curl = json.dumps(ALERTS[0].body(PRICE))
         self.note(
@@ -167,7 +171,8 @@ class Stage:
 class Story:
     """The alerts in order, each waited for until every account stands where it should."""
 
-    def __init__(self, place: Place, services: Services, stage: Stage, stop: asyncio.Event) -> None:
+    def __init__(self, home: Home, place: Place, services: Services, stage: Stage, stop: asyncio.Event) -> None:
+        self._home = home
         self._place = place
         self._services = services
         self._stage = stage
@@ -181,6 +186,9 @@ class Story:
             outcomes = []
             for number, alert in enumerate(ALERTS, 1):
                 self._stage.note(f"alert {number} of {len(ALERTS)}: {alert.symbol} {alert.size} ({alert.note})")
+                if alert.fault:
+                    write_request(requests_folder(self._home.paper), AddFault(alert.fault))
+                    await self._until(self._never, FAULT_SECONDS)
                 await self._post(session, alert)
                 outcomes.append(await self._until(partial(self._is_followed, alert), CONVERGE_SECONDS))
                 await self._until(self._never, BETWEEN_ALERTS_SECONDS)

@@ -54,6 +54,11 @@ class Holding:
     is_confirmed: bool
     why: str = ""
 
+    @property
+    def exceeds_target(self) -> bool:
+        """Whether more is held than was asked for, as after an order that was sent twice."""
+        return self.held is not None and self.target is not None and abs(self.held) > abs(self.target)
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
