@@ -33,6 +33,7 @@ from operations.command_files import CommandFiles
 from operations.committers import Committer, WriterThread
 from operations.engine_lock import AlreadyRunning, EngineLock
 from operations.engine_metrics import EngineState
+from operations.exchange_key_locks import ExchangeKeyLocks
 from operations.file_watch import watch_folders
 from operations.journal_file import EPOCH_BYTES, open_journal
 from operations.logs import StructuredTelemetry, redactor, set_up_logs
@@ -92,6 +93,7 @@ class Engine:
             self.settings.staleness_policies(),
             world.clock,
             self.telemetry,
+            self.settings,
         )
         passes = MeasuredPasses(PassFiles(home.last_passes), self.metrics)
         policies = [settings.policy for settings in accounts]
@@ -102,6 +104,7 @@ class Engine:
                 self.journal,
                 world.clock,
                 self.telemetry,
+                self.settings,
             )
             for policy in policies
         ]
@@ -114,6 +117,7 @@ class Engine:
             passes,
             self.telemetry,
             settings.poll_seconds,
+            settings.failed_pass_pause_seconds,
         )
         self.metrics.expect(str(policy.account) for policy in policies)
         self.metrics.registry.register(
@@ -237,7 +241,8 @@ def main(arguments: Sequence[str]) -> int:
         accounts = load_accounts(home)
         for settings in accounts:
             redactor.register(settings.secrets)
-        with EngineLock(home.engine_lock):
+        keys = [(settings.account.exchange, settings.api_key) for settings in accounts]
+        with EngineLock(home.engine_lock), ExchangeKeyLocks(keys):
             asyncio.run(run_service(home, accounts, telemetry))
     except (InvalidInput, AlreadyRunning) as error:
         telemetry.tell("engine not started", why=str(error))

@@ -252,8 +252,9 @@ class AccountWorker:
         woken = asyncio.create_task(self._wake.wait())
         self._is_straggling = False
         while pending := [task for task in self._running.values() if not task.done()]:
-            await asyncio.wait([*pending, woken], return_when=asyncio.FIRST_COMPLETED)
-            if woken.done():
+            awaited = pending if self._is_winding_down else [*pending, woken]
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if woken.done() and not self._is_winding_down:
                 break
         woken.cancel()
         self._is_straggling = any(not task.done() for task in self._running.values())

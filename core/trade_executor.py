@@ -19,8 +19,9 @@ from core.signal_manager import SignalManager
 
 DEFAULT_POLL_SECONDS = 0.5
 FAILED_PASS_PAUSE_SECONDS = 5.0
-STOP_GRACE_SECONDS = 1.0
-"""How long passes may go on after the engine was asked to stop; the process is to be gone 1.5 s after the signal."""
+STOP_GRACE_SECONDS = 0.5
+"""How long passes may go on after the engine was asked to stop: the process is to be gone 1.5 s after the signal, and
+the interpreter takes its part of that."""
 
 
 class TradeExecutor:
@@ -174,8 +175,10 @@ class TradeExecutor:
 
     async def _follow(self, worker: AccountWorker) -> None:
         """One account's own loop; its failures are told and never reach another account."""
-        while not self._stopping:
+        while True:
             await worker.wait_for_work()
+            if self._stopping:
+                return
             try:
                 await self.process_account(worker)
             except EngineError as error:

@@ -566,3 +566,40 @@ def test_fault_89_a_value_that_jumps_is_sized_on_only_after_a_second_read_agrees
         assert world.held() == D("0.12")
 
     live(tmp_path, story)
+
+
+def test_fault_79_a_stop_waits_half_a_second_for_what_is_in_flight_and_leaves_it_in_the_journal(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("submit", Fault.HANGS)
+        world.sources.say(BTC="0.1", ETH="0.1")
+        stop = asyncio.Event()
+        engine = asyncio.create_task(world.executor.run(stop))
+        await asyncio.sleep(0.12)
+        stop.set()
+        began = asyncio.get_running_loop().time()
+        await engine
+
+        assert asyncio.get_running_loop().time() - began < 0.6
+        assert [ledger.symbol for ledger in world.journal.ledgers(BYBIT) if ledger.unsettled] == [BTC]
+        assert len(asyncio.all_tasks()) == 1
+
+    live(tmp_path, story)
+
+
+def test_fault_79_an_idle_engine_stops_at_once_and_reads_nothing_more(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        await follow(world, 5)
+        world.exchange.calls.clear()
+        stop = asyncio.Event()
+        engine = asyncio.create_task(world.executor.run(stop))
+        await asyncio.sleep(1)
+        world.exchange.calls.clear()
+        stop.set()
+        began = asyncio.get_running_loop().time()
+        await engine
+
+        assert asyncio.get_running_loop().time() - began < 0.01
+        assert world.exchange.calls == []
+
+    live(tmp_path, story)

@@ -380,7 +380,7 @@ def test_fault_17_where_the_policy_says_so_it_closes_sets_and_reopens(tmp_path: 
         world.sources.say(BTC="0.2")
         await turn(world, 2)
 
-        assert (world.held(), exchange.settings[BTC].leverage) == (D("0.12"), 3)
+        assert (world.held(), exchange.settings[BTC]) == (D("0.12"), settings("3"))
         close, opening = exchange.executed
         assert (close.reduce_only, close.quantity) == (True, D("0.06"))
         assert (opening.reduce_only, opening.quantity) == (False, D("0.12"))
