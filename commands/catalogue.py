@@ -25,6 +25,7 @@ BEGIN, OPERATE, PROVE = "Begin", "Operate", "Prove"
 
 CATALOGUE = (
     Entry("demo", "commands.demo", "The whole engine on four paper exchanges, with nothing to set up.", BEGIN),
+    Entry("init", "commands.init", "Set up accounts, sources, pairs and weights, guided, in one go.", BEGIN),
     Entry("webhook", "commands.webhook", "Keys and public name of the TradingView endpoint.", OPERATE),
     Entry("source", "commands.source", "Sources of signals, also those of other packages.", OPERATE),
     Entry("config", "commands.config", "Check, show, explain and undo what the operator wrote.", OPERATE),

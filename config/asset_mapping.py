@@ -71,14 +71,13 @@ def configure_mappings(
     draft = FileDraft(home.asset_mapping)
     stored: dict[str, Any] = draft.load(parse_document, {})
     document = read_document(from_file, parse_document) if from_file else stored
-    named = [source for source in document if not source.startswith(NOTE_PREFIXES)]
-    sources = {source: SourceEntries(document.get(source, {}), console.say) for source in signal_sources(home, named)}
-    check_model(MAPPINGS, _written(document, sources), from_file or draft.path)
+    sources = all_sources(console, home, document)
+    check_model(MAPPINGS, written_document(document, sources), from_file or draft.path)
     for setting in settings:
         apply_setting(sources, setting, console)
     if is_asked:
         _ask_all(console, sources)
-    edited = _written(document, sources)
+    edited = written_document(document, sources)
     check_model(MAPPINGS, edited, draft.path)
     console.say()
     show_summary(console, sources)
@@ -107,6 +106,12 @@ def parse_document(content: bytes, path: Path) -> dict[str, Any]:
         else:
             check_model(MAPPINGS, {source: entries}, path)
     return document
+
+
+def all_sources(console: Console, home: Home, document: Mapping[str, Any]) -> dict[SourceName, SourceEntries]:
+    """The entries of every source, in the order of the questions, also of one that the file does not name."""
+    named = [source for source in document if not source.startswith(NOTE_PREFIXES)]
+    return {source: SourceEntries(document.get(source, {}), console.say) for source in signal_sources(home, named)}
 
 
 def apply_setting(sources: dict[SourceName, SourceEntries], setting: str, console: Console) -> None:
@@ -145,7 +150,7 @@ def show_summary(console: Console, sources: Mapping[SourceName, SourceEntries]) 
     console.show(table)
 
 
-def _written(document: Mapping[str, Any], sources: Mapping[SourceName, SourceEntries]) -> dict[str, Any]:
+def written_document(document: Mapping[str, Any], sources: Mapping[SourceName, SourceEntries]) -> dict[str, Any]:
     """The file's content; a source that it does not name stays out while it has no entry."""
     return {**document, **{source: e.written() for source, e in sources.items() if e.entries or source in document}}
 

@@ -119,14 +119,20 @@ def standard_console() -> Console:
 class FileDraft:
     """One configuration file under edit: read once, written at most once.
 
+    Args:
+        path: The file.
+        mode: Its mode from the first byte.
+        author: Who writes it, for the history; the running script by default.
+
     Raises:
         InvalidConfig: If the file is another user's, read-only or no ordinary file: better said before the questions.
     """
 
-    def __init__(self, path: Path, mode: int = SHARED_MODE) -> None:
+    def __init__(self, path: Path, mode: int = SHARED_MODE, author: str = "") -> None:
         check_may_replace(path)
         self._path = path
         self._mode = mode
+        self._author = author or Path(sys.argv[0]).name
         self._content = _read_if_present(path)
 
     @property
@@ -170,7 +176,7 @@ class FileDraft:
         with _interrupts_deferred():
             write_atomically(self._path, content, self._mode)
             if self._mode == SHARED_MODE:
-                record_written(self._path, self._content, content, author=Path(sys.argv[0]).name)
+                record_written(self._path, self._content, content, author=self._author)
             self._content = content
 
     def restrict(self) -> None:

@@ -8,7 +8,7 @@ from core.model.failures import InvalidInput
 from core.model.identity import SourceName, parse_source
 
 SHIPPED_SOURCES = (SourceName("tradingview"), SourceName("bittensor"))
-ENTRY_POINT_GROUP = "trade_engine.signal_sources"
+ENTRY_POINT_GROUP = "trade_engine.sources"
 """Where a package that brings a source names it, as the key of an entry point."""
 
 

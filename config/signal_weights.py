@@ -75,7 +75,7 @@ def configure_weights(
     """
     draft = FileDraft(home.signal_weights)
     stored: list[Any] = draft.load(parse_document, [])
-    pairs = _as_pairs(read_document(from_file, parse_document) if from_file else stored)
+    pairs = as_pairs(read_document(from_file, parse_document) if from_file else stored)
     mapped = _mapped(home)
     for setting in settings:
         apply_setting(pairs, mapped, setting)
@@ -181,7 +181,8 @@ def _check_settings(pairs: Mapping[Symbol, Pair]) -> None:
             raise InvalidInput(f"the weights of {pair.symbol} sum to {two_decimals(pair.total)}, more than 1.00")
 
 
-def _as_pairs(document: Sequence[Mapping[str, Any]]) -> dict[Symbol, Pair]:
+def as_pairs(document: Sequence[Mapping[str, Any]]) -> dict[Symbol, Pair]:
+    """The entries of the file by symbol, in its order."""
     return {Symbol(entry["symbol"]): Pair(Symbol(entry["symbol"]), entry) for entry in document}
 
 
