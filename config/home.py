@@ -111,6 +111,10 @@ class Home:
         """What a polled source remembers between polls and across restarts."""
         return self.raw_signals(source) / "poller_state.json"
 
+    def registered_hotkeys(self, source: str) -> Path:
+        """Which miners are registered, as last read from the chain; optional."""
+        return self.raw_signals(source) / "registered_hotkeys.json"
+
 
 def find_home(environment: Mapping[str, str] = os.environ) -> Home:
     """The home of this installation; never the current directory.

@@ -49,6 +49,11 @@ class Sn8Response:
 class Sn8Server:
     """The made server.
 
+    Attributes:
+        faults: What goes wrong.
+        requests: How often the positions were asked for.
+        lose_statistics: Answer 404 where `/statistics` is asked for.
+
     Args:
         world: Its miners.
         clock: UTC time.
@@ -61,6 +66,7 @@ class Sn8Server:
     ) -> None:
         self.faults = Sn8Faults()
         self.requests = 0
+        self.lose_statistics = False
         self._world = world
         self._clock = clock
         self._keys = dict(keys)
@@ -69,8 +75,9 @@ class Sn8Server:
 
     def answer(self, request: Sn8Request) -> Sn8Response:
         """Answer one request."""
-        self.requests += 1
-        fault = self.faults.take() if request.path == "/miner-positions" else None
+        is_bulk = request.path == "/miner-positions"
+        self.requests += is_bulk
+        fault = self.faults.take() if is_bulk else None
         if fault in _REFUSALS:
             return _REFUSALS[fault]
         tier = self._tier_of(request)
@@ -90,10 +97,15 @@ class Sn8Server:
                 return _json(
                     {"eliminations": [{"hotkey": key, "reason": "MAX_TOTAL_DRAWDOWN"} for key in self.eliminated]}
                 )
-            case "/statistics":
+            case "/statistics" if not self.lose_statistics:
                 return _json({"version": "8.8.9", "data": self._statistics()})
             case _:
                 return _error(HTTPStatus.NOT_FOUND, "not found")
+
+    @property
+    def hotkeys(self) -> tuple[str, ...]:
+        """All miners."""
+        return tuple(self._world.hotkeys)
 
     @property
     def eliminated(self) -> tuple[str, ...]:

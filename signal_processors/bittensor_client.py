@@ -97,7 +97,11 @@ class Sn8Access:
 
 
 async def fetch(
-    session: Session, access: Sn8Access, settings: BittensorSettings, path: str = POSITIONS_PATH
+    session: Session,
+    access: Sn8Access,
+    settings: BittensorSettings,
+    path: str = POSITIONS_PATH,
+    query: Mapping[str, str] | None = None,
 ) -> Answer | NoAnswer:
     """Ask once.
 
@@ -106,8 +110,9 @@ async def fetch(
         access: Server and key.
         settings: Tier, form of the key, time limits.
         path: What to ask for.
+        query: Its parameters; without any, the settings' tier.
     """
-    options = _options(access, settings, path)
+    options = _options(access, settings, {"tier": str(settings.tier)} if query is None else query)
     try:
         async with asyncio.timeout(settings.total_timeout_seconds):
             async with session.get(access.at(path), **options) as response:
@@ -120,7 +125,7 @@ async def fetch(
         return NoAnswer(Trouble.NETWORK, f"{type(error).__name__}: {error}".replace(access.api_key or "\0", "***"))
 
 
-def _options(access: Sn8Access, settings: BittensorSettings, path: str) -> dict[str, Any]:
+def _options(access: Sn8Access, settings: BittensorSettings, query: Mapping[str, str]) -> dict[str, Any]:
     options: dict[str, Any] = {
         "headers": {"Accept-Encoding": "gzip"},
         "timeout": aiohttp.ClientTimeout(
@@ -130,9 +135,8 @@ def _options(access: Sn8Access, settings: BittensorSettings, path: str) -> dict[
         ),
         "auto_decompress": False,
         "allow_redirects": False,
+        "params": query,
     }
-    if path == POSITIONS_PATH:
-        options["params"] = {"tier": str(settings.tier)}
     if settings.auth == "bearer":
         options["headers"]["Authorization"] = f"Bearer {access.api_key}"
     else:

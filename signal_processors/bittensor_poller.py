@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,39 +13,27 @@ from core.model.failures import InvalidInput, StorageFailure
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
-from signal_processors.bittensor_client import Answer, NoAnswer, Session, Sn8Access, Trouble, fetch
+from signal_processors.bittensor_client import Answer, Session, Sn8Access, Trouble, fetch
 from signal_processors.bittensor_corrected import Standings
 from signal_processors.bittensor_evaluation import Evaluation, evaluate
 from signal_processors.bittensor_frame import Condition, FramePublisher
 from signal_processors.bittensor_mapping import SOURCE, BittensorMapping
-from signal_processors.bittensor_payload import LIVE_TIER, Payload, decode_payload, inflate
+from signal_processors.bittensor_payload import Payload, decode_payload, inflate
+from signal_processors.bittensor_poll import Poll, next_wait, with_notes, without_answer
 from signal_processors.bittensor_record import describe
+from signal_processors.bittensor_standings import (
+    REFRESH_SECONDS,
+    StandingsReader,
+    exclude_unregistered,
+    read_registered,
+)
 from signal_processors.bittensor_state import PollerState, write_state
 from signal_processors.day_files import archive_old_days
 from signal_processors.records import RecordLog
 
 HEARTBEAT_SECONDS = 10.0
-LONGEST_WAIT_SECONDS = 300.0
-SHORTEST_WAIT_WHEN_LIMITED_SECONDS = 60.0
 FAILURES_UNTIL_FAILED = 3
 ARCHIVE_EVERY = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """What one poll came to.
-
-    Attributes:
-        is_good: Whether the answer was whole and believed.
-        reason: What is unusual, empty when nothing is.
-        trouble: Why there was no answer, None when there was one.
-        retry_after_seconds: What the server asked for.
-    """
-
-    is_good: bool
-    reason: str = ""
-    trouble: Trouble | None = None
-    retry_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +43,8 @@ class _Basis:
     digest: bytes
     settings: BittensorSettings
     symbols: Mapping[str, str]
+    standings: Standings
+    registered: frozenset[str]
 
 
 class BittensorPoller:
@@ -98,7 +87,9 @@ class BittensorPoller:
         self._notes = ""
         self._failures = 0
         self._archived_at: datetime | None = None
-        self.standings = Standings()
+        self._standings = StandingsReader(session, access)
+        self._standings_told: list[str] = []
+        self._has_standings = False
 
     @property
     def condition(self) -> Condition:
@@ -110,11 +101,6 @@ class BittensorPoller:
         """The frame as it was last written, None before the first."""
         return self._publisher.frame
 
-    @property
-    def settings(self) -> BittensorSettings:
-        """The settings in force."""
-        return self._settings_file.load()
-
     async def run(self) -> None:
         """Poll and keep the heartbeat until cancelled.
 
@@ -124,6 +110,7 @@ class BittensorPoller:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
             tasks.create_task(self._poll_for_ever())
+            tasks.create_task(self._refresh_for_ever())
 
     async def poll_once(self) -> Poll:
         """Ask once and publish what came of it.
@@ -133,14 +120,18 @@ class BittensorPoller:
             StorageFailure: If the record, the state or the frame cannot be written.
         """
         settings, symbols = self._settings_file.load(), self._mapping.load()
+        if settings.use_standings and not self._has_standings:
+            await self._refresh_standings(settings)
         answer = await fetch(self._session, self._access, settings)
-        poll = await self._take(answer, settings, symbols) if isinstance(answer, Answer) else _without_answer(answer)
+        poll = await self._take(answer, settings, symbols) if isinstance(answer, Answer) else without_answer(answer)
         await self._conclude(poll, settings)
         return poll
 
     async def _take(self, answer: Answer, settings: BittensorSettings, symbols: Mapping[str, str]) -> Poll:
         now = self._clock.now()
-        basis = _Basis(hashlib.blake2b(answer.body, digest_size=16).digest(), settings, symbols)
+        standings, registered, chain_note = self._known_standings(settings, now)
+        digest = hashlib.blake2b(answer.body, digest_size=16).digest()
+        basis = _Basis(digest, settings, symbols, standings, registered)
         if self._basis is None or basis.digest != self._basis.digest:
             self._changed_at = now
         if basis == self._basis:
@@ -150,12 +141,11 @@ class BittensorPoller:
         except InvalidInput as error:
             return Poll(is_good=False, reason=str(error), trouble=Trouble.ANSWER)
         is_reconfigured = self._basis is not None and (self._basis.settings, self._basis.symbols) != (settings, symbols)
-        evaluation = evaluate(
-            payload, symbols, settings, self.standings, self._state, now, is_reconfigured=is_reconfigured
-        )
+        standings = exclude_unregistered(standings, frozenset(payload.miners), registered)
+        evaluation = evaluate(payload, symbols, settings, standings, self._state, now, is_reconfigured=is_reconfigured)
         await self._keep(evaluation, payload, now)
         self._basis = basis if evaluation.is_believed and self._state.nobody_since is None else None
-        self._notes = _with_notes(evaluation.reason, payload)
+        self._notes = with_notes(evaluation.reason, payload, chain_note)
         return Poll(evaluation.is_believed, self._notes)
 
     def _unchanged(self, now: datetime, settings: BittensorSettings) -> Poll:
@@ -218,6 +208,26 @@ class BittensorPoller:
             except StorageFailure as error:
                 self._telemetry.tell("frame not written", source=SOURCE, why=str(error))
 
+    async def _refresh_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            settings = self._settings_file.load()
+            if settings.use_standings:
+                await self._refresh_standings(settings)
+
+    async def _refresh_standings(self, settings: BittensorSettings) -> None:
+        self._has_standings = True
+        problems = await self._standings.refresh(settings, self._clock.now())
+        if problems != self._standings_told:
+            self._telemetry.tell("bittensor standings", problems=problems)
+            self._standings_told = problems
+
+    def _known_standings(self, settings: BittensorSettings, now: datetime) -> tuple[Standings, frozenset[str], str]:
+        standings = self._standings.standings(now) if settings.use_standings else Standings()
+        if not settings.use_chain:
+            return standings, frozenset(), ""
+        return standings, *read_registered(self._home.registered_hotkeys(SOURCE), now)
+
     async def _poll_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -230,39 +240,11 @@ class BittensorPoller:
                     raise
                 poll = Poll(is_good=False, reason=str(error))
                 self._condition = Condition(SourceStatus.FAILED, str(error))
-            wait = self._next_wait(poll, self.settings)
+            wait = next_wait(poll, self._failures, self._settings_file.load().interval_seconds, self._jitter)
             await asyncio.sleep(max(0.0, started + wait - loop.time()))
-
-    def _next_wait(self, poll: Poll, settings: BittensorSettings) -> float:
-        """Seconds from one poll's start to the next: the interval, or longer after troubles, with jitter."""
-        interval = settings.interval_seconds
-        if poll.trouble is None or poll.trouble is Trouble.NO_DATA:
-            return interval
-        wait = min(interval * math.ldexp(1, min(self._failures, 10) - 1), max(LONGEST_WAIT_SECONDS, interval))
-        if poll.trouble is Trouble.LIMITED:
-            wait = max(wait, SHORTEST_WAIT_WHEN_LIMITED_SECONDS)
-        if poll.trouble is Trouble.KEY_REFUSED:
-            wait = max(LONGEST_WAIT_SECONDS, interval)
-        asked = min(poll.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS)
-        return max(asked, wait * self._jitter.uniform(0.8, 1.0), interval)
-
-
-def _without_answer(answer: NoAnswer) -> Poll:
-    return Poll(
-        is_good=False, reason=answer.reason, trouble=answer.trouble, retry_after_seconds=answer.retry_after_seconds
-    )
 
 
 def _with_record(state: PollerState, changed: Mapping[str, SourceSignal], record_id: str) -> PollerState:
     """The state whose changed signals name the record that explains them."""
     named = {pair: replace(signal, record_id=record_id) for pair, signal in changed.items()}
     return replace(state, signals={**state.signals, **named})
-
-
-def _with_notes(reason: str, payload: Payload) -> str:
-    notes = [reason]
-    if payload.tier < LIVE_TIER:
-        notes.append(f"tier {payload.tier}: positions are up to 24 h old")
-    if payload.dropped:
-        notes.append(f"{len(payload.dropped)} malformed miners left out")
-    return "; ".join(filter(None, notes))

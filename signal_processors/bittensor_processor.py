@@ -30,7 +30,8 @@ from operations.metrics_server import METRICS_PORTS, serve_metrics
 from operations.wall_clock import WallClock
 from signal_processors.bittensor_client import Sn8Access
 from signal_processors.bittensor_mapping import SOURCE, BittensorMapping
-from signal_processors.bittensor_poller import BittensorPoller, Poll
+from signal_processors.bittensor_poll import Poll
+from signal_processors.bittensor_poller import BittensorPoller
 from signal_processors.records import RecordInUse, RecordLog
 
 SERVICE = "bittensor-signals"
