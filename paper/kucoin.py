@@ -20,6 +20,7 @@ from paper.kucoin_account import ACCOUNT_ROUTES
 from paper.kucoin_codes import SUCCESS, code_of
 from paper.kucoin_orders import ORDER_ROUTES
 from paper.kucoin_public import PUBLIC_ROUTES
+from paper.kucoin_spot import SPOT_ROUTES
 from paper.rate_limits import LimitScope, RateRule
 from paper.refusals import Reason, Refused
 from paper.signing import check_signature, find_account, hmac_sha256, read_timestamp
@@ -49,7 +50,7 @@ class KucoinProtocol:
     """
 
     name = "kucoin"
-    routes: Sequence[Route] = (*PUBLIC_ROUTES, *ACCOUNT_ROUTES, *ORDER_ROUTES)
+    routes: Sequence[Route] = (*PUBLIC_ROUTES, *SPOT_ROUTES, *ACCOUNT_ROUTES, *ORDER_ROUTES)
     rate_rules: Sequence[RateRule] = (
         RateRule("futures", QUOTA, QUOTA_WINDOW_MS, LimitScope.ACCOUNT),
         RateRule("public", QUOTA, QUOTA_WINDOW_MS, LimitScope.ADDRESS, frozenset(

@@ -190,11 +190,13 @@ def position_row(exchange: PaperExchange, account: Account, position: PaperPosit
 def _isolated_fields(market: PaperMarket, position: PaperPosition, mark: Decimal, profit: Decimal) -> dict[str, object]:
     behind = position.margin + profit
     value = abs(market.notional(position.quantity, mark))
+    tier = market.bracket(value)
     effective = round(divide(value, behind), 2) if behind > ZERO else ZERO
     return {
         "autoDeposit": False,
         "maintMarginReq": _maintenance_rate(market, position, mark),
-        "riskLimit": int(market.bracket(value).up_to_notional),
+        "riskLimit": int(tier.up_to_notional),
+        "riskLimitLevel": market.brackets.index(tier) + 1,
         "realLeverage": effective,
         "leverage": effective,
         "posCross": 0.0,

@@ -1,4 +1,4 @@
-"""What KuCoin Futures tells everybody: contracts, prices, books, risk tiers, and the spot host's lists that ccxt loads.
+"""What KuCoin Futures tells everybody: contracts, prices, books and risk tiers.
 
 Numbers are JSON numbers or text exactly where the exchange's own answers have them; tickers and books stamp
 nanoseconds.
@@ -117,45 +117,6 @@ def list_risk_limits(call: Call) -> object:
     return rows
 
 
-def read_account_mode(_: Call) -> object:
-    """Spot host: this is a classic account, not a unified one."""
-    return {"selfAccountMode": "CLASSIC"}
-
-
-def list_currencies(call: Call) -> object:
-    """Spot host: the coins of this world."""
-    names = [_SETTLE, *dict.fromkeys(market.base for market in call.exchange.markets.values())]
-    return [
-        {
-            "currency": name,
-            "name": name,
-            "fullName": name,
-            "precision": 8,
-            "confirms": None,
-            "contractAddress": None,
-            "isMarginEnabled": False,
-            "isDebitEnabled": False,
-            "chains": [],
-        }
-        for name in names
-    ]
-
-
-def list_cross_margin_symbols(call: Call) -> object:
-    """Spot host: no spot margin here."""
-    return {"timestamp": call.exchange.now_ms(), "items": []}
-
-
-def list_isolated_margin_symbols(_: Call) -> object:
-    """Spot host: no spot margin here."""
-    return []
-
-
-def read_is_high_frequency(_: Call) -> object:
-    """Spot host: whether the spot account is of the high-frequency kind."""
-    return True
-
-
 def contract_row(exchange: PaperExchange, market: PaperMarket) -> dict[str, object]:
     """One contract as `contracts/active` lists it."""
     return _contract_terms(exchange, market) | _contract_prices(exchange, market)
@@ -214,12 +175,19 @@ def _contract_terms(exchange: PaperExchange, market: PaperMarket) -> dict[str, o
         "isInverse": False,
         "markMethod": "FairPrice",
         "fairMethod": "FundingRate",
+        "fundingBaseSymbol": f".{market.base}INT8H",
+        "fundingQuoteSymbol": f".{_SETTLE}INT8H",
+        "fundingBaseSymbol1M": f".{market.base}INT",
+        "fundingQuoteSymbol1M": f".{_SETTLE}INT",
+        "premiumsSymbol1M": f".{market.symbol}PI",
+        "premiumsSymbol8H": f".{market.symbol}PI8H",
         "fundingRateSymbol": f".{market.symbol}FPI8H",
         "indexSymbol": f".K{market.base}USDT",
         "settlementSymbol": "",
         "status": _STATUS[exchange.state(market.symbol)],
         "fundingRateGranularity": FUNDING_INTERVAL_MS,
         "maxLeverage": int(market.max_leverage),
+        "sourceExchanges": ["paper"],
         "supportCross": True,
     }
 
@@ -284,10 +252,5 @@ PUBLIC_ROUTES = (
     Route("GET", "/api/v1/funding-rate/{symbol}/current", "funding_rate", read_funding_rate, weight=2),
     Route("GET", "/api/v1/level2/snapshot", "book", read_full_book, weight=3),
     Route("GET", "/api/v1/level2/{depth}", "book", read_part_book, weight=5),
-    Route("GET", "/api/ua/v1/account/mode", "account_mode", read_account_mode, is_signed=True),
-    Route("GET", "/api/v3/currencies", "currencies", list_currencies, weight=3),
-    Route("GET", "/api/v3/margin/symbols", "spot_margin", list_cross_margin_symbols, weight=3),
-    Route("GET", "/api/v1/isolated/symbols", "spot_margin", list_isolated_margin_symbols, weight=3),
-    Route("GET", "/api/v1/hf/accounts/opened", "spot_account", read_is_high_frequency, is_signed=True),
 )
-"""Weights are the exchange's own; the four spot-host lists are what ccxt asks for when it loads markets with keys."""
+"""Weights are the exchange's own."""

@@ -53,6 +53,8 @@ def order_row(exchange: PaperExchange, account: Account, order: PaperOrder) -> d
         "createTime": order.created_ms,
         "updateTime": order.updated_ms,
         "positionMode": int(order.tag("positionMode") or HEDGE),
+        "stopLossPrice": 0,
+        "takeProfitPrice": 0,
     }
 
 
@@ -73,6 +75,7 @@ def deal_row(exchange: PaperExchange, account: Account, fill: Fill) -> dict[str,
         "taker": not fill.is_maker,
         "category": _CATEGORIES.get(fill.kind, 1),
         "orderId": fill.order_id,
+        "opponentOrderId": 0,
         "positionMode": HEDGE if exchange.is_hedged(account, fill.symbol) else ONE_WAY,
     }
 
