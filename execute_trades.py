@@ -17,7 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from account_processors.registry import connect
+from config.account_switches import AccountSwitches
 from config.accounts import AccountMode, AccountSettings, load_accounts
+from config.applied_versions import AppliedVersions
 from config.engine_settings_file import EngineSettingsFile
 from config.home import Home, find_home
 from config.trading_files import TradingFiles
@@ -29,6 +31,7 @@ from core.ports.exchange import Exchange
 from core.ports.telemetry import Telemetry
 from core.signal_manager import SignalManager
 from core.trade_executor import TradeExecutor
+from operations.account_switches import follow_switches
 from operations.command_files import CommandFiles
 from operations.committers import Committer, WriterThread
 from operations.engine_lock import AlreadyRunning, EngineLock
@@ -79,9 +82,10 @@ class Engine:
 
     def __init__(self, home: Home, accounts: Sequence[AccountSettings], world: World) -> None:
         self._home = home
-        self.settings = EngineSettingsFile(home)
+        applied = AppliedVersions(home)
+        self.settings = EngineSettingsFile(home, applied=applied.settings)
         settings = self.settings.load()
-        self.config = TradingFiles(home)
+        self.config = TradingFiles(home, applied.trading)
         self.config.load()
         self.metrics = Metrics(SERVICE, world.clock)
         self.telemetry = Listeners(world.telemetry, self.metrics)
@@ -165,6 +169,7 @@ async def run_service(home: Home, accounts: Sequence[AccountSettings], telemetry
         watchers = (
             asyncio.create_task(watch_folders(engine.watched_folders(), engine.executor.nudge)),
             asyncio.create_task(watch_loop_lag(engine.metrics.loop_lag.observe, engine.telemetry)),
+            asyncio.create_task(follow_switches(AccountSwitches(home), engine.workers, engine.telemetry)),
         )
         stack.push_async_callback(_end, watchers)
         telemetry.tell("engine started", home=str(home.path), accounts=[_described(one) for one in accounts])

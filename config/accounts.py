@@ -7,7 +7,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from config.consents import fingerprint, read_consents
-from config.credentials_file import read_credentials
+from config.credentials_file import read_credentials, read_outline
 from config.home import Home
 from config.key_providers.provider import Surroundings
 from config.schemas.credentials import (
@@ -21,7 +21,7 @@ from core.model.identity import AccountId
 from core.model.money import ZERO
 from core.model.policy import DEFAULT_CONCURRENT_SYMBOLS, AccountPolicy, OnForeignChange, OnLeverageRefused
 
-__all__ = ["AccountMode", "AccountSettings", "AccountValue", "OnLeverageRefused", "load_accounts"]
+__all__ = ["AccountMode", "AccountSettings", "AccountValue", "OnLeverageRefused", "load_accounts", "outline_accounts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +113,23 @@ def load_accounts(home: Home, around: Surroundings | None = None) -> tuple[Accou
     return tuple(_armed(settings, consented.get(settings.account, "")) for settings in accounts)
 
 
+def outline_accounts(home: Home) -> dict[AccountId, AccountMode]:
+    """Every account and what its orders reach, as load_accounts has them, without opening a secret.
+
+    Raises:
+        core.model.failures.InvalidConfig: As load_accounts, except that no key is needed.
+    """
+    found = {account: section.mode for account, section in read_outline(home).configured()}
+    return found or {AccountId(exchange): AccountMode.PAPER for exchange in DOCUMENTED_EXCHANGES}
+
+
 def unconfigured_exchanges(home: Home) -> tuple[str, ...]:
     """The documented exchanges that have no account while others have one, to be told once.
 
     Raises:
         core.model.failures.InvalidConfig: As load_accounts.
     """
-    accounts = load_accounts(home)
-    named = {settings.account.exchange for settings in accounts}
+    named = {account.exchange for account in outline_accounts(home)}
     return tuple(exchange for exchange in DOCUMENTED_EXCHANGES if exchange not in named)
 
 

@@ -84,6 +84,28 @@ def read_bittensor_access(home: Home, around: Surroundings | None = None) -> Bit
     return _open(only, home.credentials, around or process_surroundings(home)).bittensor_sn8
 
 
+def read_outline(home: Home) -> CredentialsDocument:
+    """Which accounts there are and how they are kept; encrypted secrets stay encrypted texts, no key is needed.
+
+    Raises:
+        InvalidConfig: As read_credentials.
+    """
+    if not home.credentials.exists():
+        return CredentialsDocument()
+    check_private(home.credentials)
+    return parse_outline(read_bytes(home.credentials, REMEDY), home.credentials)
+
+
+def parse_outline(content: bytes, path: Path) -> CredentialsDocument:
+    """As read_outline, from the file's bytes.
+
+    Raises:
+        InvalidConfig: Naming path, field and remedy, never a secret.
+    """
+    parsed = {name: value for name, value in _parse(content, path).items() if name != ENCRYPTION}
+    return check_model(CREDENTIALS, parsed, path, hide_values=True)
+
+
 def parse_credentials(content: bytes, path: Path, around: Surroundings) -> CredentialsDocument:
     """The decrypted document of a file's bytes; a plain file of the original is understood as well.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from config.bittensor_settings import BITTENSOR_SETTINGS
 from config.credentials_layout import ENCRYPTION
 from config.engine_settings import ENGINE_SETTINGS
 from config.home import Home
@@ -62,6 +63,7 @@ def operator_files() -> tuple[OperatorFile, ...]:
         OperatorFile(names.credentials.name, CREDENTIALS, is_undoable=False),
         OperatorFile(names.asset_mapping.name, MAPPINGS),
         OperatorFile(names.signal_weights.name, WEIGHTS),
+        OperatorFile(names.bittensor_settings.name, BITTENSOR_SETTINGS),
         OperatorFile(names.engine_settings.name, ENGINE_SETTINGS),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from config.accounts import AccountMode, load_accounts
+from config.accounts import AccountMode, outline_accounts
 from config.engine_settings_file import EngineSettingsFile
 from config.home import Home
 from config.last_good import LastGood
@@ -61,10 +61,10 @@ class WebhookConfig:
         if self.keys() is not None:
             return ""
         try:
-            accounts = load_accounts(self._home)
+            modes = outline_accounts(self._home)
         except InvalidConfig as error:
             return f"no key, and the accounts cannot be read: {error} Make a key: {MAKE_A_KEY}"
-        real = [str(settings.account) for settings in accounts if settings.mode is not AccountMode.PAPER]
+        real = [str(account) for account, mode in modes.items() if mode is not AccountMode.PAPER]
         if not real:
             return ""
         return f"anyone could trade {', '.join(real)}: an account that is not paper needs a key. {MAKE_A_KEY}"

@@ -93,6 +93,7 @@ def test_a_name_is_enough_of_its_beginning() -> None:
 
 
 VALID = {
+    "bittensor_processor_config.json": ['{"min_trades": 5, "_n": "x"}'],
     "credentials.json": ['{"encryption": {}, "bybit": {"api_key": "", "_note": 1}, "accounts": []}'],
     "asset_mapping_config.json": ['{"$schema": "x", "s": {"A": "BTCUSDT", "_n": 5, "ETHUSDT": ["B", "C"]}}'],
     "signal_weight_config.json": [
@@ -101,6 +102,7 @@ VALID = {
     "engine_config.json": ['{"$schema": "x", "risk": {"max_order_notional_usd": 5.5, "_n": "x"}}', "{}"],
 }
 INVALID = {
+    "bittensor_processor_config.json": ['{"min_trades": "5"}', '{"min_trade": 5}'],
     "credentials.json": ['{"bybit": {"key": ""}}', '{"bybit": {"mode": "test"}}'],
     "asset_mapping_config.json": ['{"s": {"A": 5}}', "[]"],
     "signal_weight_config.json": [
