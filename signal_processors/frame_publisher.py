@@ -32,15 +32,14 @@ class FramePublisher:
         self._make_frame = make_frame
         self._committer = committer
         self._is_due = False
+        self._failure = ""
         self._writing: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
 
     @property
     def failure(self) -> str:
-        """Why the heart stopped, empty while it beats."""
-        if self._beating is None or not self._beating.done() or self._beating.cancelled():
-            return ""
-        return f"the heartbeat ended: {self._beating.exception()!r}"
+        """Why nothing more is published, empty while all is well."""
+        return self._failure
 
     async def start(self, housekeeping: Callable[[], Awaitable[None]]) -> None:
         """Publish now and every 10 s from now on.
@@ -51,6 +50,7 @@ class FramePublisher:
         await self.publish()
         await housekeeping()
         self._beating = asyncio.get_running_loop().create_task(self._beat(housekeeping))
+        self._beating.add_done_callback(self._note_end)
 
     async def stop(self) -> None:
         """Publish what is due, and beat no more."""
@@ -66,12 +66,17 @@ class FramePublisher:
         self._is_due = True
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
+            self._writing.add_done_callback(self._note_end)
 
     async def publish(self) -> None:
         """Publish and wait for it."""
         self.publish_soon()
         if self._writing:
             await asyncio.wait([self._writing])
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = f"publishing ended: {task.exception()!r}"
 
     async def _beat(self, housekeeping: Callable[[], Awaitable[None]]) -> None:
         while True:

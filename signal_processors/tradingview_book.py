@@ -166,7 +166,7 @@ class Draft:
 
         def look_up(identity: str) -> str | None:
             seen = self._seen.get((strategy, symbol, identity))
-            return seen.depth if seen else None
+            return seen.depth if seen and record.received_at - seen.at <= KEEP_IDS else None
 
         word = _word(record, entry)
         judgement = judge(self._lanes.get((strategy, symbol), Lane()), word, look_up)
