@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,6 +54,10 @@ class EndpointServer(uvicorn.Server):
         yield
 
 
+class PortTaken(EngineError):
+    """Somebody else listens where the endpoint should."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the endpoint until it is told to stop.
 
@@ -70,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Console(soft_wrap=True).print(set_up_domain(home, options.domain), markup=False, highlight=False)
         settings = EngineSettingsFile(home).load().webhook
         return asyncio.run(_serve(home, telemetry, settings, settings.port if options.port is None else options.port))
-    except (InvalidConfig, RecordInUse) as error:
+    except (InvalidConfig, RecordInUse, PortTaken) as error:
         telemetry.tell("cannot run", why=str(error))
         return CANNOT_RUN
     except EngineError as error:
@@ -83,6 +89,7 @@ async def _serve(home: Home, telemetry: Telemetry, settings: WebhookSettings, po
     if missing_key:
         telemetry.tell("cannot run", why=missing_key)
         return CANNOT_RUN
+    listener = _listen(port)
     committer, housekeeper = WriterThread(), WriterThread()
     try:
         async with TradingViewService(
@@ -91,12 +98,13 @@ async def _serve(home: Home, telemetry: Telemetry, settings: WebhookSettings, po
             server = EndpointServer(_uvicorn_config(service, port))
             watching = asyncio.create_task(_watch(service, server, telemetry))
             async with serve_metrics(WebhookMetrics(service).registry, settings.metrics_port, telemetry):
-                await server.serve()
+                await server.serve(sockets=[listener])
             watching.cancel()
             if not server.started:
                 return FAILED
             return watching.result() if watching.done() and not watching.cancelled() else DONE
     finally:
+        listener.close()
         committer.close()
         housekeeper.close()
 
@@ -126,6 +134,20 @@ def _uvicorn_config(service: TradingViewService, port: int) -> uvicorn.Config:
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
+
+
+def _listen(port: int) -> socket.socket:
+    """The loopback socket, bound before anything else is started.
+
+    Raises:
+        PortTaken: If it cannot be bound.
+    """
+    try:
+        return socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise PortTaken(
+            f"{LOOPBACK}:{port}: {os.strerror(error.errno or 0)}; stop the other or choose --port"
+        ) from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,182 @@
+"""The whole path as real processes on loopback: alerts over HTTP in, positions on four paper exchanges out."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from commands.demo_defaults import EXCHANGES
+from commands.demo_services import ROOT, Service, Services, free_port
+from config.files import format_json, write_atomically
+from config.home import Home
+from core.model.events import OrderIntended
+from core.model.identity import AccountId, Symbol
+from core.model.reading import Known
+from operations.journal_file import read_only
+from operations.views import read_passes
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+
+BTC = Symbol("BTCUSDT")
+WEIGHT = Decimal("0.5")
+ACCOUNTS = [AccountId(exchange) for exchange in EXCHANGES]
+PATIENCE_SECONDS = 30.0
+LONG, LONGER = ("long", "buy", "5.8/100"), ("long", "buy", "7.5/100")
+SHORT, SHORTER = ("short", "sell", "-5.8/100"), ("short", "sell", "-7.5/100")
+EXIT_LONG, EXIT_SHORT = ("flat", "sell", "Exit @ 3263.55"), ("flat", "buy", "Exit @ 3263.55")
+
+
+def write_home(folder: Path) -> Home:
+    home = Home(folder)
+    write_atomically(home.asset_mapping, format_json({"tradingview": {"BTCUSDT": "BTCUSDT"}}))
+    entry = {"symbol": "BTCUSDT", "leverage": 3, "sources": [{"source": "tradingview", "weight": WEIGHT}]}
+    write_atomically(home.signal_weights, format_json([entry]))
+    write_atomically(home.engine_settings, format_json({"metrics": {"is_enabled": False}}))
+    return home
+
+
+class Running:
+    """The endpoint and the engine, and what the engine's files say of them."""
+
+    def __init__(self, home: Home, port: int, session: aiohttp.ClientSession) -> None:
+        self.home = home
+        self.url = f"http://127.0.0.1:{port}/"
+        self._session = session
+
+    async def post(self, direction: str, action: str, size: str) -> dict[str, Any]:
+        body = {"symbol": "BTCUSDT", "direction": direction, "action": action, "leverage": "3", "size": size}
+        extra = {"priority": "high", "takeprofit": "0.0", "trailstop": "0.0", "price": "3263.55"}
+        async with self._session.post(self.url, json=body | extra) as answer:
+            assert answer.status == 200, await answer.text()
+            told: dict[str, Any] = await answer.json()
+            return told
+
+    async def is_healthy(self) -> bool:
+        try:
+            async with self._session.get(f"{self.url}health") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    def orders(self) -> int:
+        with read_only(self.home.journal) as journal:
+            events = [event for account in ACCOUNTS for event in journal.history(account, BTC)]
+        return sum(isinstance(event, OrderIntended) for event in events)
+
+    def is_in_line(self, depth: Decimal) -> bool:
+        """Whether all four exchanges showed the position of this depth, which the engine had decided and confirmed."""
+        if not self.home.journal.exists():
+            return False
+        passes = read_passes(self.home.last_passes)
+        with read_only(self.home.journal) as journal:
+            for account in ACCOUNTS:
+                ledger = journal.ledger(account, BTC)
+                outcome = passes[account].outcomes.get(BTC) if account in passes else None
+                if ledger.decision is None or ledger.decision.depth != depth or not ledger.is_confirmed:
+                    return False
+                if outcome is None or outcome.held != Known(ledger.decision.quantity, outcome.held.read_at):  # type: ignore[union-attr]
+                    return False
+        return True
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    home, port = write_home(tmp_path / "home"), free_port()
+    services = Services(
+        [
+            Service("tradingview-endpoint", ("signal_endpoints/tradingview_endpoint.py", "--port", str(port))),
+            Service("trade-engine", ("execute_trades.py",)),
+        ],
+        home.path,
+    )
+    await services.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            told = Running(home, port, session)
+            await until(told.is_healthy)
+            yield told
+    finally:
+        await services.stop()
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            answer = condition()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_the_documented_alerts_move_four_paper_accounts_to_their_depth_times_weight(running: Running) -> None:
+    story = [
+        (LONG, "0.058"),
+        (LONGER, "0.075"),
+        (EXIT_LONG, "0"),
+        (SHORT, "-0.058"),
+        (SHORTER, "-0.075"),
+        (EXIT_SHORT, "0"),
+    ]
+    for alert, depth in story:
+        await running.post(*alert)
+        await until(partial(running.is_in_line, Decimal(depth) * WEIGHT))
+
+    assert running.orders() == 6 * len(ACCOUNTS)
+
+
+async def test_the_same_alert_again_and_moving_prices_send_no_order(running: Running) -> None:
+    await running.post(*LONG)
+    await until(partial(running.is_in_line, Decimal("0.058") * WEIGHT))
+
+    again = await running.post(*LONG)
+    await asyncio.sleep(4)  # the paper prices move every second
+
+    assert again["result"] == "duplicate"
+    assert running.orders() == len(ACCOUNTS)
+    assert running.is_in_line(Decimal("0.058") * WEIGHT)
+
+
+def run(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TRADE_ENGINE_HOME": str(home.path)}
+    command = (sys.executable, *arguments)
+    return subprocess.run(  # noqa: S603 - our own entry scripts
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_an_invalid_weight_file_stops_the_start_with_path_field_value_and_code_78(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    weights = json.loads(home.signal_weights.read_text())
+    weights[0]["leverage"] = 50
+    home.signal_weights.write_text(json.dumps(weights))
+
+    ended = run(home, "execute_trades.py")
+
+    assert ended.returncode == 78
+    for part in (str(home.signal_weights), "leverage", "50"):
+        assert part in ended.stderr
+    assert not home.journal.exists()
+
+
+def test_a_port_in_use_is_said_and_nothing_is_served(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = run(home, "signal_endpoints/tradingview_endpoint.py", "--port", port)
+
+    assert ended.returncode == 78
+    assert port in ended.stderr
+    assert "in use" in ended.stderr
