@@ -69,6 +69,8 @@ def _arrive(exchange: PaperExchange, account: Account) -> None:
         if order.reject_reason:
             finish(exchange, account, order, OrderStatus.REJECTED, order.reject_reason)
             continue
+        # What the order itself has bound so far must not stand in its own way.
+        del account.open_ids[order.order_id]
         try:
             check_margin(exchange, account, order.request, order.request.quantity)
         except Refused as refused:

@@ -40,3 +40,19 @@ async def hedged_mexc(house: PaperHouse) -> AsyncIterator[ccxt.mexc]:
 async def mexc(hedged_mexc: ccxt.mexc) -> ccxt.mexc:
     await hedged_mexc.set_position_mode(False)
     return hedged_mexc
+
+
+@pytest.fixture
+async def bybit(house: PaperHouse) -> AsyncIterator[ccxt.bybit]:
+    client = await open_client(house, "bybit")
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def blofin(house: PaperHouse) -> AsyncIterator[ccxt.blofin]:
+    client = await open_client(house, "blofin")
+    sent = iter(range(house.world.now_ms() + 1, house.world.now_ms() + 10_000))
+    client.milliseconds = lambda: max(next(sent), house.world.now_ms())
+    yield client
+    await client.close()
