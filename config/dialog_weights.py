@@ -26,7 +26,8 @@ class Pair:
         self.symbol = symbol
         self._written = dict(written or {})
         self._shares = {share["source"]: share for share in self._written.get("sources", [])}
-        self.leverage: Decimal | None = Decimal(self._written["leverage"]) if written else None
+        leverage = self._written.get("leverage")
+        self.leverage: Decimal | None = None if leverage is None else Decimal(leverage)
         self.weights = {SourceName(name): Decimal(share["weight"]) for name, share in self._shares.items()}
 
     @property

@@ -74,12 +74,13 @@ def configure_weights(
         core.model.failures.EngineError: If a file or a setting breaks its rules.
     """
     draft = FileDraft(home.signal_weights)
-    stored: list[Any] = draft.load(parse_document, [])
+    stored = _load(console, draft, mends=is_asked)
     pairs = as_pairs(read_document(from_file, parse_document) if from_file else stored)
     mapped = _mapped(home)
     for setting in settings:
         apply_setting(pairs, mapped, setting)
-    _check_settings(pairs)
+    if settings:
+        _check_settings(pairs)
     if is_asked:
         _ask_all(console, pairs, mapped)
     edited = [pair.written() for pair in pairs.values()]
@@ -103,6 +104,41 @@ def parse_document(content: bytes, path: Path) -> list[Any]:
     document = parse_json(content, path)
     check_model(WEIGHTS, document, path)
     return list(document)
+
+
+def mend_document(content: bytes, path: Path) -> list[Any] | None:
+    """The file without leverages and weights that break a rule; None where more than those is wrong.
+
+    Args:
+        content: A file that parse_document refuses.
+        path: The file.
+    """
+
+    def is_valid(document: list[Any]) -> bool:
+        try:
+            check_model(WEIGHTS, document, path)
+        except InvalidConfig:
+            return False
+        return True
+
+    try:
+        document = parse_json(content, path)
+    except InvalidConfig:
+        return None
+    if not isinstance(document, list) or not is_valid([_bare(entry) for entry in document]):
+        return None
+    mended = []
+    for entry in document:
+        sources = entry.get("sources") if is_valid([{**entry, "leverage": 1}]) else []
+        leverage = {"leverage": entry.get("leverage")} if is_valid([{**entry, "sources": []}]) else {}
+        rest = {key: value for key, value in entry.items() if key != "leverage"}
+        mended.append({**rest, **leverage, "sources": sources})
+    return mended
+
+
+def _bare(entry: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    """An entry with harmless values in the two places that can be asked for."""
+    return {**entry, "leverage": 1, "sources": []} if isinstance(entry, dict) else entry
 
 
 def apply_setting(pairs: dict[Symbol, Pair], mapped: Mapping[Symbol, Sequence[SourceName]], setting: str) -> None:
@@ -149,6 +185,19 @@ def show_summary(console: Console, pairs: Iterable[Pair]) -> None:
     console.say("Signal weights:")
     console.show(table)
     console.say(f"All symbols together: {two_decimals(total)} (for information; the limit of 1.00 is per symbol)")
+
+
+def _load(console: Console, draft: FileDraft, *, mends: bool) -> list[Any]:
+    """What the file says; values out of bounds, as the original accepts them, are left out to be asked for anew."""
+    nothing: list[Any] = []
+    try:
+        return draft.load(parse_document, nothing)
+    except InvalidConfig as error:
+        mended = mend_document(draft.content or b"", draft.path) if mends else None
+        if mended is None:
+            raise
+        console.say(f"{error}\nWhat is not allowed in it is asked for anew.\n")
+        return mended
 
 
 def _mapped(home: Home) -> dict[Symbol, list[SourceName]]:

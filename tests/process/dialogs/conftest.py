@@ -29,6 +29,7 @@ def play_session(home: Path, command: str, transcript: str, *, root: Path = ROOT
     child = pexpect.spawn(
         sys.executable, command.split(), cwd=root, env=environment, timeout=20, dimensions=(50, 250), encoding="utf-8"
     )
+    child.delaybeforesend = child.delayafterclose = None  # each prompt is awaited before it is answered
     for text, answer, hidden in _steps(transcript.replace("HOME", str(home))):
         _expect(child, text)
         if answer in ("^C", "^D"):

@@ -11,10 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.asset_mapping import configure_mappings
 from config.dialog import CONFIGURATION, DONE, FAILED, USAGE, Console
+from config.dialog_set_up import BITTENSOR, TRADINGVIEW
 from config.home import Home
 from config.schemas.weights import parse_weights
 from config.signal_weights import configure_weights
+from config.trading_files import TradingFiles
+from core.model.identity import Symbol
+from core.model.target import SourceWeight, SymbolWeights
 
 Talking = Callable[..., Any]
 
@@ -200,3 +205,53 @@ def test_an_empty_mapping_file_never_empties_the_weights(talk: Talking, tmp_path
     assert refused.code == CONFIGURATION
     assert "maps no symbol yet. Map the sources' symbols first" in refused.complaint
     assert json.loads(path.read_bytes()) == STORED
+
+
+def test_values_that_the_original_accepts_and_we_do_not_are_asked_for_anew(talk: Talking, tmp_path: Path) -> None:
+    bitcoin = {**STORED[0], "leverage": 50, "_why": "mine"}
+    too_much = [{"source": "tradingview", "weight": 0.9}, {"source": "bittensor", "weight": 0.3}]
+    path = store(tmp_path, [bitcoin, {**STORED[1], "sources": [*too_much]}])
+    done = talk(asking(tmp_path), ["", "7", "", "", "", "0.4"])
+    assert done.code == DONE
+    assert "What is not allowed in it is asked for anew.\n" in done.shown
+    assert "Enter leverage for BTCUSDT: " in done.shown
+    assert json.loads(path.read_bytes()) == [
+        {**bitcoin, "leverage": 7},
+        {**STORED[1], "sources": [{"source": "tradingview", "weight": 0.4}]},
+    ]
+    (copy,) = tmp_path.glob("*.broken-*")
+    assert json.loads(copy.read_bytes())[0]["leverage"] == 50
+
+
+@pytest.mark.parametrize("wrong", ['[{"symbol": "BTC-USDT", "leverage": 3, "sources": []}]', "{}", "[1]", "[", "[[]]"])
+def test_a_file_with_more_than_values_out_of_bounds_is_left_to_its_owner(
+    talk: Talking, tmp_path: Path, wrong: str
+) -> None:
+    path = store(tmp_path, [])
+    path.write_text(wrong)
+    refused = talk(asking(tmp_path))
+    assert (refused.code, refused.questions) == (CONFIGURATION, 0)
+    assert path.read_text() == wrong
+
+
+def test_the_walk_through_reaches_a_reader_of_the_files_without_a_restart(talk: Talking, tmp_path: Path) -> None:
+    store(tmp_path, STORED)
+    files = TradingFiles(Home(tmp_path))
+    before = files.load()
+    adding = ["k", "TAOUSDT", "TAOUSDT", "", "k", "TAOUSD", "TAOUSDT", ""]
+    mapping = lambda console: configure_mappings(console, Home(tmp_path), [], None, is_asked=True)  # noqa: E731
+    assert talk(mapping, adding).code == DONE
+    assert files.load().weights == before.weights
+    assert talk(asking(tmp_path), [*[""] * 5, "3", "0.10", "0.15"]).code == DONE
+
+    after = files.load()
+
+    assert after.version != before.version
+    assert after.weights[: len(before.weights)] == before.weights
+    assert after.weights[-1] == SymbolWeights(
+        Symbol("TAOUSDT"),
+        Decimal(3),
+        (SourceWeight(TRADINGVIEW, Decimal("0.1")), SourceWeight(BITTENSOR, Decimal("0.15"))),
+    )
+    assert after.mappings[BITTENSOR]["TAOUSD"] == Symbol("TAOUSDT")
+    assert files.problem() == ""
