@@ -321,3 +321,34 @@ def test_a_half_written_file_is_copied_and_never_overwritten(play: Play, home: P
     assert play("config/asset_mapping.py", transcript) == 78
     assert (home / "asset_mapping_config.json").read_text() == torn
     assert (home / "asset_mapping_config.json.broken-b24001bd").read_text() == torn
+
+
+def test_several_pairs_are_entered_in_one_session(play: Play, home: Path) -> None:
+    def entered(source: str, ending: str) -> str:
+        pairs = "".join(
+            f"{ASK}⟦{coin}{ending}⟧\nEnter translated asset symbol for {coin}{ending}: ⟦{coin}USDT⟧\n"
+            for coin in ("TAO", "SOL", "XRP")
+        )
+        return f"Configuring mappings for {source}\n{pairs}{ASK}⟦⟧\n\n"
+
+    transcript = f"""\
+{entered("tradingview", "USDT")}{entered("bittensor", "USD")}Asset mappings:
++---------------+---------------+----------------+
+| Signal source | Source symbol | Unified symbol |
++---------------+---------------+----------------+
+| tradingview   | TAOUSDT       | TAOUSDT        |
+|               | SOLUSDT       | SOLUSDT        |
+|               | XRPUSDT       | XRPUSDT        |
+| bittensor     | TAOUSD        | TAOUSDT        |
+|               | SOLUSD        | SOLUSDT        |
+|               | XRPUSD        | XRPUSDT        |
++---------------+---------------+----------------+
+
+Configuration saved to HOME/asset_mapping_config.json
+"""
+    assert play("config/asset_mapping.py", transcript) == 0
+    assert json.loads((home / "asset_mapping_config.json").read_text())["bittensor"] == {
+        "TAOUSD": "TAOUSDT",
+        "SOLUSD": "SOLUSDT",
+        "XRPUSD": "XRPUSDT",
+    }
