@@ -1,10 +1,12 @@
 """One exchange, one account and one adapter, in process in virtual time or over loopback HTTP in real time."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import TypeVar
 
 from account_processors.ccxt_base import CcxtExchange
@@ -18,7 +20,7 @@ from core.model.position import MarginMode, Position
 from core.model.reading import Reading, Unknown
 from paper.account import Account, PaperKeys, PositionKey
 from paper.execution import force_fill
-from paper.faults import Fault
+from paper.faults import Fault, FaultKind
 from paper.house import PROTOCOLS, PaperHouse
 from simulation.bare_world import ToldFacts
 from simulation.virtual_time import VirtualClock, run_virtually
@@ -37,13 +39,18 @@ class Bench:
 
     name: str
     house: PaperHouse
-    exchange: CcxtExchange
     settings: AccountSettings
     clock: VirtualClock
     told: ToldFacts
+    calls: CallSettings
+    base_url: str
+    exchange: CcxtExchange = field(init=False)
     orders: int = 0
     pair: tuple[Symbol, Symbol] = (BTC, ETH)
     unlisted: Symbol = UNLISTED
+
+    def __post_init__(self) -> None:
+        self.exchange = self._connect(self.settings)
 
     async def ready(self) -> "Bench":
         """Read the rules, and bring the account into isolated one-way mode where that is not its default."""
@@ -108,9 +115,12 @@ class Bench:
     def another(self, label: str) -> CcxtExchange:
         """One more account of the same exchange; the caller closes it."""
         keys = self.house.open_account(self.name, label, Decimal(10_000))
-        settings = keyed(self.settings, AccountId(self.name, label), keys)
-        urls = self.house.urls(self.name)
-        return connect(settings, self.clock, self.told, session=self.house.session(), urls=urls, calls=CALLS)
+        return self._connect(keyed(self.settings, AccountId(self.name, label), keys))
+
+    def _connect(self, settings: AccountSettings) -> CcxtExchange:
+        session = None if self.base_url else self.house.session()
+        urls = self.house.urls(self.name, self.base_url)
+        return connect(settings, self.clock, self.told, session=session, urls=urls, calls=self.calls)
 
     @property
     def look_up(self) -> str:
@@ -122,8 +132,13 @@ class Bench:
         await asyncio.sleep(seconds)
 
     def break_next(self, fault: Fault) -> None:
-        """Let the next fitting request of this exchange go wrong."""
-        self.house.faults.add(replace(fault, exchange=self.name))
+        """Let the next fitting request of this exchange go wrong.
+
+        Over HTTP a read whose connection is cut is repeated once by aiohttp itself, so that one cut is not enough.
+        """
+        is_repeated = self.base_url and fault.kind in CUTS and fault.endpoint != "create_order"
+        count = None if is_repeated else fault.count
+        self.house.faults.add(replace(fault, exchange=self.name, count=count))
 
     def calls_of(self, endpoint: str) -> int:
         """How many requests an endpoint has received."""
@@ -151,22 +166,52 @@ def keyed(settings: AccountSettings, account: AccountId, keys: PaperKeys) -> Acc
 Scene = Callable[[Bench], Awaitable[None]]
 
 
-def play(name: str, scene: Scene, *, calls: CallSettings = CALLS, value: AccountValue = AccountValue.EQUITY) -> None:
-    """Play a scene in process, in virtual time."""
+class Way(StrEnum):
+    """How the adapter reaches the paper exchange."""
+
+    IN_PROCESS = "in process"
+    HTTP = "http"
+
+
+CUTS = (FaultKind.CUT_BEFORE, FaultKind.ANSWER_LOST)
+SOCKET_GRACE_SECONDS = 0.001
+
+
+def play(
+    name: str,
+    scene: Scene,
+    *,
+    calls: CallSettings = CALLS,
+    value: AccountValue = AccountValue.EQUITY,
+    way: Way | None = None,
+) -> None:
+    """Play a scene in virtual time.
+
+    Args:
+        name: The exchange.
+        scene: What happens.
+        calls: The adapter's patience.
+        value: What the account's value counts.
+        way: How it is reached; None takes what TRADE_ENGINE_CONTRACT_WAY says, in process by default.
+    """
+    chosen = way or Way(os.environ.get("TRADE_ENGINE_CONTRACT_WAY", Way.IN_PROCESS))
 
     async def whole() -> None:
-        async with open_bench(name, calls, value) as bench:
+        async with open_bench(name, calls, value, chosen) as bench:
             await scene(bench)
             missed = [fault for fault in bench.house.faults.in_force().values() if fault.count]
             if missed:
                 raise InvalidInput(f"no request met {missed}")
 
-    run_virtually(whole())
+    run_virtually(whole(), SOCKET_GRACE_SECONDS if chosen is Way.HTTP else 0.0)
 
 
 @asynccontextmanager
 async def open_bench(
-    name: str, calls: CallSettings = CALLS, value: AccountValue = AccountValue.EQUITY
+    name: str,
+    calls: CallSettings = CALLS,
+    value: AccountValue = AccountValue.EQUITY,
+    way: Way = Way.IN_PROCESS,
 ) -> AsyncIterator[Bench]:
     """A house with one account and an adapter on it."""
     clock = VirtualClock(asyncio.get_running_loop())
@@ -176,9 +221,12 @@ async def open_bench(
     settings = keyed(
         AccountSettings(AccountId(name), AccountMode.PAPER, account_value=value), AccountId(name, "main"), keys
     )
-    exchange = connect(settings, clock, told, session=house.session(), urls=house.urls(name), calls=calls)
+    served = await house.serve() if way is Way.HTTP else None
+    bench = Bench(name, house, settings, clock, told, calls, served.base_url(name) if served else "")
     try:
-        yield Bench(name, house, exchange, settings, clock, told)
+        yield bench
     finally:
-        await exchange.close()
+        await bench.exchange.close()
+        if served:
+            await served.stop()
         await house.close()

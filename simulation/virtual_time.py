@@ -15,9 +15,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _NeverBlockingSelector(selectors.BaseSelector):
-    """Polls real descriptors and turns every wait into a jump of the clock."""
+    """Polls real descriptors and turns every wait into a jump of the clock.
 
-    def __init__(self) -> None:
+    Args:
+        grace_seconds: Real time that descriptors get before the clock jumps; 0 where no sockets are used.
+    """
+
+    def __init__(self, grace_seconds: float = 0.0) -> None:
+        self._grace_seconds = grace_seconds
         self._real = selectors.DefaultSelector()
         self.now_seconds = 0.0
 
@@ -33,6 +38,11 @@ class _NeverBlockingSelector(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise RuntimeError("virtual time stands still: every task waits for something that nobody will do")
+        if self._grace_seconds:
+            ready = self._real.select(min(timeout, self._grace_seconds) if timeout > 0 else 0)
+            if ready:
+                self.now_seconds += TURN_SECONDS
+                return ready
         self.now_seconds += max(timeout, 0.0) + TURN_SECONDS
         return self._real.select(0)
 
@@ -46,8 +56,8 @@ class _NeverBlockingSelector(selectors.BaseSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop on which an hour of waiting takes no time."""
 
-    def __init__(self) -> None:
-        self._virtual = _NeverBlockingSelector()
+    def __init__(self, grace_seconds: float = 0.0) -> None:
+        self._virtual = _NeverBlockingSelector(grace_seconds)
         super().__init__(self._virtual)
 
     def time(self) -> float:
@@ -72,7 +82,12 @@ class VirtualClock:
         self._step += timedelta(seconds=seconds)
 
 
-def run_virtually(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+def run_virtually(main: Coroutine[Any, Any, T], grace_seconds: float = 0.0) -> T:
+    """Run a coroutine to its end in virtual time.
+
+    Args:
+        main: The coroutine.
+        grace_seconds: Real time that sockets get before the clock jumps, where both of their ends are in this loop.
+    """
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(grace_seconds)) as runner:
         return runner.run(main)
