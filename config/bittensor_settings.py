@@ -58,7 +58,6 @@ class BittensorSettings(StrictModel):
         fall_confirm_polls: Polls that must agree before such a fall is accepted.
         use_standings: Leave out eliminated and plagiarising miners, and take the server's drawdowns.
         use_chain: Leave out miners that are not registered, as bittensor_chain.py last wrote.
-        use_stream: Listen to the WebSocket and poll at once when a position changes.
         on_outage: `hold` leaves the age policy to the engine; `decay` scales the depths down here as well.
         decay_after_hours: With `decay`: the age of the last good fetch at which depths begin to shrink.
         zero_after_hours: With `decay`: the age at which they are 0.
@@ -95,7 +94,6 @@ class BittensorSettings(StrictModel):
     fall_confirm_polls: Annotated[int, Field(ge=1, le=1000)] = 3
     use_standings: bool = True
     use_chain: bool = False
-    use_stream: bool = False
     on_outage: Literal["hold", "decay"] = "hold"
     decay_after_hours: Annotated[Span, Field(ge=0, le=8760)] = 6.0
     zero_after_hours: Annotated[Span, Field(gt=0, le=8760)] = 24.0

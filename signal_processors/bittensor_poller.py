@@ -164,8 +164,8 @@ class BittensorPoller:
         if changed or state.signals.keys() != before.signals.keys():
             (record,) = await self._record.append(now, describe(evaluation, payload, self._access.url))
             state = _with_record(state, changed, str(record.sequence))
-        self._state = state
         write_state(self._home.source_state(SOURCE), state)
+        self._state = state
 
     async def _conclude(self, poll: Poll, settings: BittensorSettings) -> None:
         self._failures = 0 if poll.is_good else self._failures + 1

@@ -342,3 +342,25 @@ def test_old_day_files_are_zipped_and_never_deleted(home: Home) -> None:
     assert names[-1] == "2026-01-06.jsonl"
     days = {item.received_at.day for item in read_records(home.raw_signals(SOURCE)) if isinstance(item, Record)}
     assert len(days) >= 5
+
+
+def test_a_state_that_cannot_be_stored_changes_no_depth_until_it_can(home: Home) -> None:
+    async def story(bench: Sn8Bench) -> None:
+        await bench.poller.poll_once()
+        before = bench.frame
+        bench.write_settings(leverage_limit_crypto=0.05)
+        state = home.source_state(SOURCE)
+        state.unlink()
+        state.mkdir()
+        running = asyncio.create_task(bench.poller.run())
+        await asyncio.sleep(29)
+        assert bench.frame.signals == before.signals
+        assert bench.frame.status is not before.status
+        assert "poller_state.json" in bench.frame.reason
+        state.rmdir()
+        await asyncio.sleep(60)
+        running.cancel()
+        await asyncio.wait([running])
+        assert bench.frame.signals != before.signals
+
+    play_sn8(home, story)
