@@ -235,5 +235,6 @@ ORDER_ROUTES = (
     Route("GET", f"{_ORDER}/open_orders/{{symbol}}", "open_orders", list_open_orders, is_signed=True),
     Route("GET", f"{_ORDER}/list/history_orders", "order_history", list_history_orders, is_signed=True),
     Route("GET", f"{_ORDER}/list/order_deals", "fills", list_deals, is_signed=True),
+    Route("GET", f"{_ORDER}/list/order_deals/v3", "fills", list_deals, is_signed=True),
     Route("GET", f"{_ORDER}/deal_details/{{order_id}}", "fills", read_deals_of_order, is_signed=True),
 )
