@@ -9,7 +9,7 @@ from typing import Any
 from config.engine_settings import ENGINE_SETTINGS, EngineSettings
 from config.files import parse_json
 from config.home import Home
-from config.last_good import LastGood
+from config.last_good import LastGood, file_mark
 from config.overrides import Layer, Overrides, override_layers, put
 from config.schemas.reading import check_model, read_bytes
 from core.decisions.judge_source import StalenessPolicy
@@ -51,7 +51,10 @@ class EngineSettingsFile:
         self._overrides = overrides or Overrides()
         self._has_seen_file = False
         self._last_good: LastGood[SettingsContents, EngineSettings] = LastGood(
-            self._read, lambda contents: parse_settings(home, contents), applied
+            self._read,
+            lambda contents: parse_settings(home, contents),
+            applied,
+            lambda: (file_mark(home.engine_settings), file_mark(home.environment_file)),
         )
 
     def load(self) -> EngineSettings:

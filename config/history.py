@@ -76,16 +76,17 @@ class ConfigHistory:
         Raises:
             StorageFailure: If the folder cannot be read.
         """
-        found = []
-        for number in _numbers(self.home.config_history):
-            path = _path(self.home.config_history, number)
-            try:
-                version = parse_model(_VERSION, path.read_bytes(), path)
-            except (OSError, InvalidConfig):
-                continue
-            if file in ("", version.file):
-                found.append(version)
-        return found
+        found = (self._read(number) for number in _numbers(self.home.config_history))
+        return [version for version in found if version and file in ("", version.file)]
+
+    def newest(self, file: str) -> Version | None:
+        """The newest readable version of one file, None when there is none.
+
+        Raises:
+            StorageFailure: If the folder cannot be read.
+        """
+        found = (self._read(number) for number in reversed(_numbers(self.home.config_history)))
+        return next((version for version in found if version and version.file == file), None)
 
     def record(self, path: Path, content: bytes, author: str, restores: int | None = None) -> Version | None:
         """Keep a version that is now in the file; None when it is the newest one already.
@@ -100,8 +101,8 @@ class ConfigHistory:
             StorageFailure: If it cannot be kept.
         """
         digest = digest_of(content)
-        earlier = self.versions(path.name)
-        if earlier and earlier[-1].digest == digest:
+        newest = self.newest(path.name)
+        if newest and newest.digest == digest:
             return None
         at = datetime.fromtimestamp(_changed_at(path), UTC).isoformat(timespec="seconds")
         draft = Version(
@@ -121,6 +122,13 @@ class ConfigHistory:
             return versions[-1] if versions else None
         earlier = [version for version in versions if version.number < versions[-1].effective]
         return earlier[-1] if earlier else None
+
+    def _read(self, number: int) -> Version | None:
+        path = _path(self.home.config_history, number)
+        try:
+            return parse_model(_VERSION, path.read_bytes(), path)
+        except (OSError, InvalidConfig):
+            return None
 
     def _keep(self, draft: Version) -> Version:
         folder = self.home.config_history

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.home import Home
-from config.last_good import LastGood
+from config.last_good import LastGood, file_mark
 from config.schemas.mappings import parse_mappings
 from config.schemas.reading import read_bytes
 from config.schemas.weights import parse_weights
 from core.model.target import TradingConfig
 
 VERSION_LENGTH = 12
+READ_ATTEMPTS = 5
 MAPPING_REMEDY = "Run `python3 config/asset_mapping.py`."
 WEIGHTS_REMEDY = "Run `python3 config/signal_weights.py`."
 
@@ -53,7 +54,7 @@ class TradingFiles:
     def __init__(self, home: Home, applied: Callable[[TradingContents], None] = lambda _contents: None) -> None:
         self._home = home
         self._last_good: LastGood[TradingContents, TradingConfig] = LastGood(
-            self._read, lambda contents: parse_trading(home, contents), applied
+            self._read, lambda contents: parse_trading(home, contents), applied, self._mark
         )
 
     def load(self) -> TradingConfig:
@@ -69,7 +70,16 @@ class TradingFiles:
         return self._last_good.problem()
 
     def _read(self) -> TradingContents:
-        return TradingContents(
-            mapping=read_bytes(self._home.asset_mapping, MAPPING_REMEDY),
-            weights=read_bytes(self._home.signal_weights, WEIGHTS_REMEDY),
-        )
+        """Both files as they stood at one moment: read again while one of them is being replaced."""
+        for _attempt in range(READ_ATTEMPTS):
+            mark = self._mark()
+            contents = TradingContents(
+                mapping=read_bytes(self._home.asset_mapping, MAPPING_REMEDY),
+                weights=read_bytes(self._home.signal_weights, WEIGHTS_REMEDY),
+            )
+            if self._mark() == mark:
+                break
+        return contents
+
+    def _mark(self) -> object:
+        return (file_mark(self._home.asset_mapping), file_mark(self._home.signal_weights))

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from config.home import Home
+from config.last_good import TRUSTED_LOOKS
 from config.schemas.mappings import parse_mappings
 from config.schemas.weights import parse_weights
 from config.trading_files import TradingFiles
@@ -153,3 +154,28 @@ def test_a_source_that_renames_its_ids_lists_them_under_the_unified_symbol() -> 
     assert parse_mappings(content, PATH) == {
         "bittensor": {"BTCUSD": "BTCUSDT", "BTCUSDC": "BTCUSDT", "ETHUSD": "ETHUSDT"}
     }
+
+
+def test_an_edit_in_place_of_the_same_length_is_seen(trading_home: Home) -> None:
+    files = TradingFiles(trading_home)
+    content = weights("0.25")
+    for digit in b"123456789" * 5:
+        with trading_home.signal_weights.open("r+b") as file:
+            file.write(content.replace(b"0.25", b"0.2" + bytes([digit])))
+            file.truncate()
+        looks = 0
+        while files.load().weights[0].sources[0].weight != Decimal(f"0.2{chr(digit)}"):
+            looks += 1
+            assert looks <= TRUSTED_LOOKS
+
+
+def test_what_was_refused_twice_is_named_after_something_else_went_wrong_between(trading_home: Home) -> None:
+    files = TradingFiles(trading_home)
+    files.load()
+    for _round in range(2):
+        trading_home.signal_weights.write_bytes(weights("true"))
+        files.load()
+        assert "must be a finite number" in files.problem()
+        trading_home.signal_weights.unlink()
+        files.load()
+        assert "does not exist" in files.problem()
