@@ -1,4 +1,4 @@
-"""Unmodified ccxt clients in front of a paper house, in process, under a clock that stands still until it is moved."""
+"""Unmodified ccxt clients in front of a paper house, under a clock that stands still until it is moved."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,10 +31,14 @@ class SteadyClock:
         self.at += timedelta(seconds=seconds)
 
 
-async def open_client(house: PaperHouse, exchange: str, balance: Decimal = Decimal(10_000)) -> Any:  # noqa: ANN401
+async def open_client(house: PaperHouse, exchange: str, balance: Decimal = Decimal(10_000), base_url: str = "") -> Any:  # noqa: ANN401 - ccxt ships no types
     """A client of a new account `main`, markets loaded, throttle off, its timestamps from the house's clock.
 
-    Untyped, since ccxt ships no types.
+    Args:
+        house: What answers.
+        exchange: bybit, blofin, kucoin or mexc.
+        balance: USDT of the account.
+        base_url: Where the house is served over HTTP; empty for the session in process.
     """
     keys = house.open_account(exchange, "main", balance)
     client = CLASSES[exchange](
@@ -42,12 +46,12 @@ async def open_client(house: PaperHouse, exchange: str, balance: Decimal = Decim
             "apiKey": keys.api_key,
             "secret": keys.secret,
             "password": keys.passphrase,
-            "session": house.session(),
             "enableRateLimit": False,
             "options": OPTIONS.get(exchange, {}),
         }
+        | ({} if base_url else {"session": house.session()})
     )
-    client.urls["api"] = house.urls(exchange)
+    client.urls["api"] = house.urls(exchange, base_url)
     client.timeout_on_exit = 0
     client.milliseconds = house.world.now_ms
     await client.load_markets()

@@ -1,6 +1,7 @@
 """The paper exchanges' answers against the shapes of recorded ones: no field missing, none of another JSON type."""
 
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from simulation.answer_shapes import Field, derive, differences, read_rows
 from simulation.paper_clients import SteadyClock, open_client
 
 SHAPES = Path(__file__).parent / "shapes"
+Play = Callable[[Any], Awaitable[dict[str, object]]]
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
@@ -28,7 +30,7 @@ async def kucoin_answers(client: ccxt.kucoinfutures) -> dict[str, object]:
     isolated = {"marginMode": "isolated", "leverage": 3}
     answers = {"set_margin_mode": await raw(client, client.set_margin_mode("cross", ETH))}
     answers["set_leverage"] = await raw(client, client.set_leverage(5, ETH, {"marginMode": "cross"}))
-    await client.create_order(ETH, "market", "sell", 3, None, {"marginMode": "cross"})
+    await client.create_order(ETH, "market", "sell", 3, None, {"marginMode": "cross", "clientOrderId": "cid9"})
     bought = client.create_order(BTC, "market", "buy", 20, None, {**isolated, "clientOrderId": "cid0"})
     answers["create_order"] = await raw(client, bought)
     first, second = [
@@ -80,17 +82,47 @@ async def mexc_answers(client: ccxt.mexc) -> dict[str, object]:
     return answers | {name: await raw(client, call) for name, call in reads.items()}
 
 
-@pytest.mark.parametrize(("exchange", "play"), [("kucoin", kucoin_answers), ("mexc", mexc_answers)])
-async def test_every_answer_has_the_shape_of_the_recorded_one(exchange: str, play: Any) -> None:  # noqa: ANN401
+PLAYS = [("kucoin", kucoin_answers), ("mexc", mexc_answers)]
+
+
+async def answers_in_process(exchange: str, play: Play) -> tuple[dict[str, object], str]:
     house = PaperHouse(SteadyClock(), seed=3, is_limited=False)
     client = await open_client(house, exchange)
     answers = await play(client)
     await client.close()
+    return answers, house.ledger.digest()
+
+
+async def answers_over_http(exchange: str, play: Play) -> tuple[dict[str, object], str]:
+    house = PaperHouse(SteadyClock(), seed=3, is_limited=False)
+    served = await house.serve()
+    try:
+        client = await open_client(house, exchange, base_url=served.base_url(exchange))
+        answers = await play(client)
+        await client.close()
+    finally:
+        await served.stop()
+    return answers, house.ledger.digest()
+
+
+@pytest.mark.parametrize(("exchange", "play"), PLAYS)
+async def test_every_answer_has_the_shape_of_the_recorded_one(exchange: str, play: Play) -> None:
+    answers, _ = await answers_in_process(exchange, play)
 
     problems = {name: differences(shape_of(exchange, name), answer) for name, answer in answers.items()}
 
     assert {name: found for name, found in problems.items() if found} == {}
     assert set(answers) == {path.stem for path in (SHAPES / exchange).glob("*.json")}
+
+
+@pytest.mark.parametrize(("exchange", "play"), PLAYS)
+async def test_the_same_calls_get_the_same_answers_and_ledger_in_process_again_and_over_http(
+    exchange: str, play: Play
+) -> None:
+    first = await answers_in_process(exchange, play)
+
+    assert await answers_in_process(exchange, play) == first
+    assert await answers_over_http(exchange, play) == first
 
 
 def test_a_shape_tells_text_from_number_and_misses_what_is_not_there() -> None:
