@@ -27,7 +27,7 @@ class Condition:
     reason: str = ""
 
 
-class FramePublisher:
+class FrameKeeper:
     """Keeps the frame file.
 
     Nothing is written before a first answer was believed: an empty frame would read as flat, where an engine that

@@ -63,5 +63,5 @@ def with_notes(reason: str, payload: Payload, *others: str) -> str:
     if payload.tier < LIVE_TIER:
         notes.append(f"tier {payload.tier}: positions are up to 24 h old")
     if payload.dropped:
-        notes.append(f"{len(payload.dropped)} malformed miners left out")
+        notes.append(f"malformed miners left out: {len(payload.dropped)}")
     return "; ".join(filter(None, notes))

@@ -16,7 +16,7 @@ from core.ports.telemetry import Telemetry
 from signal_processors.bittensor_client import Answer, Session, Sn8Access, Trouble, fetch
 from signal_processors.bittensor_corrected import Standings
 from signal_processors.bittensor_evaluation import Evaluation, evaluate
-from signal_processors.bittensor_frame import Condition, FramePublisher
+from signal_processors.bittensor_frame import Condition, FrameKeeper
 from signal_processors.bittensor_mapping import SOURCE, BittensorMapping
 from signal_processors.bittensor_payload import Payload, decode_payload, inflate
 from signal_processors.bittensor_poll import Poll, next_wait, with_notes, without_answer
@@ -79,7 +79,7 @@ class BittensorPoller:
         self._jitter = jitter
         self._settings_file = BittensorSettingsFile(home)
         self._mapping = BittensorMapping(home)
-        self._publisher = FramePublisher(home, clock)
+        self._publisher = FrameKeeper(home, clock)
         self._state = self._publisher.restore()
         self._condition = Condition(SourceStatus.DEGRADED, "no poll yet since the start")
         self._basis: _Basis | None = None

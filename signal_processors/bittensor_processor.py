@@ -141,7 +141,9 @@ def summary(poll: Poll, poller: BittensorPoller) -> str:
     """What one poll came to, in lines for a person."""
     frame = poller.frame
     depths = [f"  {signal.source_symbol} {signal.depth:f}" for signal in frame.signals] if frame else []
-    verdict = "The answer was good." if poll.is_good else "No good answer; the last depths are held."
+    verdict = "No good answer; the last depths are held:"
+    if poll.is_good:
+        verdict = "The answer was good, but:" if poller.condition.reason else "The answer was good."
     return "\n".join(filter(None, (verdict, poller.condition.reason, *depths)))
 
 
