@@ -21,6 +21,7 @@ from commands.demo_services import ROOT, Service, Services, free_port
 from config.files import format_json, write_atomically
 from config.home import Home
 from core.model.events import OrderIntended
+from core.model.failures import StorageFailure
 from core.model.identity import AccountId, Symbol
 from core.model.reading import Known
 from operations.journal_file import read_only
@@ -76,8 +77,12 @@ class Running:
 
     def is_in_line(self, depth: Decimal) -> bool:
         """Whether all four exchanges showed the position of this depth, which the engine had decided and confirmed."""
-        if not self.home.journal.exists():
-            return False
+        try:
+            return self._is_in_line(depth)
+        except StorageFailure:
+            return False  # the engine is only just making its journal
+
+    def _is_in_line(self, depth: Decimal) -> bool:
         passes = read_passes(self.home.last_passes)
         with read_only(self.home.journal) as journal:
             for account in ACCOUNTS:
