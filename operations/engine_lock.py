@@ -46,3 +46,30 @@ class EngineLock:
     ) -> None:
         """Release the lock; the file stays."""
         os.close(self._descriptor)
+
+
+def running_engine(path: Path, locks: Path = Path("/proc/locks")) -> int | None:
+    """The process id of the engine that holds the lock, None when none runs; looking takes no lock itself.
+
+    Args:
+        path: The home's engine_lock.
+        locks: The kernel's list of locks; where there is none, a living process of the noted id counts.
+    """
+    try:
+        process_id, inode = int(path.read_text().strip() or 0), path.stat().st_ino
+    except (OSError, ValueError):
+        return None
+    try:
+        held = [line.split() for line in locks.read_text().splitlines()]
+    except OSError:
+        return process_id if _is_alive(process_id) else None
+    is_held = any("FLOCK" in line and any(part.endswith(f":{inode}") for part in line) for line in held)
+    return process_id if is_held else None
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except OSError:
+        return False
+    return process_id > 0
