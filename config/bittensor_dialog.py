@@ -62,7 +62,7 @@ def configure_bittensor(
         edited[field] = _read_value(edited, field, value, draft.path)
     if is_asked:
         _ask_all(console, edited, draft.path)
-    _show(console, edited)
+    _show(console, edited, is_brief=is_asked)
     if edited == stored and (stored or not is_asked):
         console.say(f"Nothing changed in {draft.path}")
         return
@@ -112,18 +112,24 @@ def _read_value(edited: Mapping[str, Any], field: str, text: str, path: Path) ->
     return value
 
 
-def _show(console: Console, edited: Mapping[str, Any]) -> None:
+def _show(console: Console, edited: Mapping[str, Any], *, is_brief: bool) -> None:
+    """The settings in force; briefly: those that were asked for, and others that are not the default."""
     from rich.box import ASCII2  # noqa: PLC0415 - questions start without it
     from rich.table import Table  # noqa: PLC0415
 
     table = Table("field", "value", "default", box=ASCII2)
+    asked = {field for fields in SECTIONS.values() for field in fields}
     for field in BittensorSettings.model_fields:
         default = getattr(_DEFAULTS, field)
+        if is_brief and field not in asked and edited.get(field, default) == default:
+            continue
         table.add_row(field, _shown(edited.get(field, default)), _shown(default))
     console.show(table)
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

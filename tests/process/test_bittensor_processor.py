@@ -111,7 +111,7 @@ def test_without_access_or_mapping_it_ends_as_a_configuration_problem(home: Home
         assert "python3 config/asset_mapping.py" in said
 
 
-def test_it_polls_until_it_is_stopped_and_shares_its_record_with_nobody(home: Home) -> None:
+def test_it_polls_until_it_is_stopped_taking_settings_up_live_and_sharing_its_record_with_nobody(home: Home) -> None:
     with made_server() as (runner, _server, url):
         give_access(home, url)
         home.bittensor_settings.write_text('{"interval_seconds": 10}')
@@ -127,6 +127,11 @@ async def follow_and_stop(home: Home) -> None:
             code, said = await run_once(home, "--once")
             assert code == 78, said
             assert "another process writes this record" in said
+            code, said = await run_once(home, "--config", "--set", "min_trades=1000")
+            assert code == 0, said
+            while b"no miner qualifies" not in home.depths(SOURCE).read_bytes():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+            assert process.returncode is None
             process.send_signal(signal.SIGTERM)
         code, said = await finish(process)
         assert code == 0, said
