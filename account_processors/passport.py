@@ -47,10 +47,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Passport:
-    """Everything found about one account."""
+    """Everything found about one account.
+
+    Attributes:
+        account: Whose.
+        findings: In the order in which they were looked at.
+        note: How the account is kept, for the heading.
+    """
 
     account: AccountId
     findings: tuple[Finding, ...]
+    note: str = ""
 
     @property
     def is_fit(self) -> bool:

@@ -37,6 +37,7 @@ CATALOGUE = (
     Entry("webhook", "commands.webhook", "Keys and public name of the TradingView endpoint.", OPERATE),
     Entry("source", "commands.source", "Sources of signals, also those of other packages.", OPERATE),
     Entry("config", "commands.config", "Check, show, explain and undo what the operator wrote.", OPERATE),
+    Entry("doctor", "commands.doctor", "Whether every account can be traded as it is, and what to do if not.", OPERATE),
     Entry("secrets", "commands.secrets", "Check the encryption of credentials, and change its key.", OPERATE),
     Entry("paper", "commands.paper", "Paper exchanges and accounts: serve, deposit, reset, prices, fault.", OPERATE),
     Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),

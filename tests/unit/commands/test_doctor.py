@@ -1,0 +1,51 @@
+"""`./engine doctor`: every account looked at, also beside one that cannot be reached; the exit code tells."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from commands.doctor import app
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRADE_ENGINE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path
+
+
+def doctor(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.output
+
+
+def test_a_fresh_install_has_four_fit_paper_accounts(home: Path) -> None:
+    code, output = doctor("--json")
+    found = json.loads(output)
+    assert code == 0
+    assert list(found) == ["bybit", "blofin", "kucoin", "mexc"]
+    assert all(passport["is_fit"] for passport in found.values())
+    assert list(home.iterdir()) == []
+
+
+def test_one_bad_account_does_not_hide_the_others(home: Path) -> None:
+    unreachable = {
+        "mode": "sandbox",
+        "api_key": "k" * 20,
+        "api_secret": "s" * 20,
+        "urls": {"base": "http://127.0.0.1:9"},
+    }
+    credentials = {"bybit": {"mode": "paper"}, "mexc": unreachable}
+    (home / "credentials.json").write_text(json.dumps(credentials))
+    (home / "credentials.json").chmod(0o600)
+    code, output = doctor("--json")
+    found = json.loads(output)
+    assert code == 1
+    assert found["bybit"]["is_fit"]
+    assert not found["mexc"]["is_fit"]
+    assert "s" * 20 not in output
+    code, output = doctor("--account", "bybit")
+    assert code == 0
+    assert "mexc" not in output
