@@ -119,6 +119,8 @@ async def fetch(
                 if response.status != HTTPStatus.OK:
                     return _explain(response)
                 return await _read(response)
+    except aiohttp.ConnectionTimeoutError:
+        return NoAnswer(Trouble.NETWORK, f"no connection within {settings.connect_timeout_seconds:g} s")
     except TimeoutError:
         return NoAnswer(Trouble.NETWORK, f"no whole answer within {settings.total_timeout_seconds:g} s")
     except (aiohttp.ClientError, OSError) as error:

@@ -121,7 +121,7 @@ def _nobody(
     reason: str,
 ) -> Evaluation:
     """Nobody qualifies: the last depths stand for a grace period, then they go to 0. The fetch itself was good."""
-    since = state.nobody_since or now
+    since = min(state.nobody_since or now, now)
     state = replace(state, nobody_since=since, fetched_at=now)
     grace = timedelta(minutes=settings.nobody_grace_minutes)
     if now - since < grace:

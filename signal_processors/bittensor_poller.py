@@ -136,13 +136,15 @@ class BittensorPoller:
             self._changed_at = now
         if basis == self._basis:
             return self._unchanged(now, settings)
+        is_reconfigured = self._basis is not None and (self._basis.settings, self._basis.symbols) != (settings, symbols)
         try:
             payload = await decode_payload(await inflate(answer.body), frozenset(symbols))
+            standings = exclude_unregistered(standings, frozenset(payload.miners), registered)
+            evaluation = evaluate(
+                payload, symbols, settings, standings, self._state, now, is_reconfigured=is_reconfigured
+            )
         except InvalidInput as error:
             return Poll(is_good=False, reason=str(error), trouble=Trouble.ANSWER)
-        is_reconfigured = self._basis is not None and (self._basis.settings, self._basis.symbols) != (settings, symbols)
-        standings = exclude_unregistered(standings, frozenset(payload.miners), registered)
-        evaluation = evaluate(payload, symbols, settings, standings, self._state, now, is_reconfigured=is_reconfigured)
         await self._keep(evaluation, payload, now)
         self._basis = basis if evaluation.is_believed and self._state.nobody_since is None else None
         self._notes = with_notes(evaluation.reason, payload, chain_note)
