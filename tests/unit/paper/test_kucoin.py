@@ -116,7 +116,8 @@ async def test_a_reduction_larger_than_the_position_is_clipped_and_one_of_nothin
     with pytest.raises(ccxt.InvalidOrder, match="300009"):
         await kucoin.create_order(BTC, "market", "sell", 1, None, {**isolated, "reduceOnly": True})
 
-    assert (await kucoin.fetch_order(order["id"], BTC))["filled"] == 4
+    fetched = await kucoin.fetch_order(order["id"], BTC)
+    assert (fetched["filled"], fetched["reduceOnly"]) == (4, True)
     assert (await kucoin.fetch_position(BTC))["contracts"] == 0
 
 
