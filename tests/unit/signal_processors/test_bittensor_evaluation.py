@@ -57,7 +57,7 @@ def test_a_close_moves_the_time_of_the_signal() -> None:
     closed = judge({"a": closing()}, opened.state, minutes=1)
 
     assert (signal(opened).depth > 0, signal(opened).at) == (True, NOW)
-    assert (signal(closed).depth, signal(closed).at) == (0, NOW + timedelta(minutes=1))
+    assert (signal(closed).depth, signal(closed).at) == (Decimal(0), NOW + timedelta(minutes=1))
     assert closed.is_believed
 
 
