@@ -4,6 +4,10 @@ import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("no wall clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no wall clock")
 
 REQUIRED = os.environ.get("TRADE_ENGINE_SYSTEM_TESTS") == "required"
 
