@@ -6,16 +6,18 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from signal_endpoints.alert_schema import RESPONSES, AnyMessage
 from signal_endpoints.receipt import Application, Receive, Scope, Send
 from signal_endpoints.tradingview_service import TradingViewService
 
 
-def make_app(service: TradingViewService, *, owns_service: bool = True) -> Application:
+def make_app(service: TradingViewService, *, owns_service: bool = True, with_schema: bool = False) -> Application:
     """The application to serve.
 
     Args:
         service: Entered and left with the server's lifespan.
         owns_service: False when the caller enters and leaves it, as the simulation does.
+        with_schema: Also serve /openapi.json; never on the public application.
     """
 
     @asynccontextmanager
@@ -26,7 +28,12 @@ def make_app(service: TradingViewService, *, owns_service: bool = True) -> Appli
         async with service:
             yield
 
-    inner = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    schema_url = "/openapi.json" if with_schema else None
+    inner = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=schema_url, redirect_slashes=False)
+
+    @inner.post("/", responses=RESPONSES)
+    async def take(_message: AnyMessage) -> None:
+        """Messages never get here: the service reads their bytes itself, whatever their content type."""
 
     @inner.get("/health")
     async def health() -> dict[str, Any]:

@@ -27,6 +27,9 @@ from signal_processors.tradingview_lane import Verdict
 from signal_processors.tradingview_rhythm import Rhythm, overdue
 from signal_processors.tradingview_snapshot import format_book, load_book, save_book
 
+MOST_LANES = 1000
+"""Strategies times symbols while there is no mapping, so that what is published keeps a bound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -225,7 +228,10 @@ class TradingViewProcessor:
         An entry for a symbol that is not mapped would never be used; the exit of a position that it opened is taken.
         """
         if symbols is None:
-            return replace(alert, symbol=alert.symbol.upper())
+            alert = replace(alert, symbol=alert.symbol.upper())
+            if len(self._book.lanes) >= MOST_LANES and (strategy, alert.symbol) not in self._book.lanes:
+                raise AlertRefused("too many symbols; map those that are meant with python3 config/asset_mapping.py")
+            return alert
         spelled = symbols.get(alert.symbol.lower())
         if spelled:
             return replace(alert, symbol=spelled)
