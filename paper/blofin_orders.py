@@ -164,8 +164,8 @@ def _order(order: PaperOrder) -> dict[str, object]:
         "slOrderPrice": None,
         "cancelSource": "user_canceled" if order.reject_reason == "by_client" else "not_canceled",
         "cancelSourceReason": order.reject_reason or None,
-        "algoClientOrderId": None,
-        "algoId": None,
+        "algoClientOrderId": "",
+        "algoId": "",
         "brokerId": order.tag("brokerId"),
     }
 

@@ -1,5 +1,7 @@
 """Bybit's signed endpoints about the account: key, wallet, positions, settings."""
 
+from decimal import Decimal
+
 from core.model.money import ZERO, plain, round_towards_zero
 from core.model.position import MarginMode
 from paper.account import Account, Leg, PaperPosition
@@ -24,7 +26,13 @@ def read_key(call: Call) -> object:
         "apiKey": call.account.keys.api_key,
         "readOnly": int(not rights.can_trade),
         "secret": "",
-        "permissions": {"ContractTrade": ["Order", "Position"], "Wallet": ["AccountTransfer"]},
+        "permissions": {
+            "ContractTrade": ["Order", "Position"],
+            "Spot": ["SpotTrade"],
+            "Wallet": ["AccountTransfer"],
+            "Options": ["OptionsTrade"],
+            "Derivatives": [],
+        },
         "ips": list(rights.allowed_addresses) or ["*"],
         "type": 1,
         "deadlineDay": 90,
@@ -35,6 +43,11 @@ def read_key(call: Call) -> object:
         "userID": 1,
         "inviterID": 0,
         "vipLevel": "No VIP",
+        "mktMakerLevel": "0",
+        "affiliateID": 0,
+        "rsaPublicKey": "",
+        "kycLevel": "LEVEL_DEFAULT",
+        "kycRegion": "",
         "isMaster": True,
         "parentUid": "0",
     }
@@ -95,8 +108,8 @@ def read_wallet(call: Call) -> object:
         "totalPerpUPL": plain(balance.unrealized),
         "totalInitialMargin": plain(bound + balance.order_margin),
         "totalMaintenanceMargin": plain(needed),
-        "accountIMRate": "",
-        "accountMMRate": "",
+        "accountIMRate": _rate(bound + balance.order_margin, balance.equity),
+        "accountMMRate": _rate(needed, balance.equity),
         "accountLTV": "0",
         "coin": [coin],
     }
@@ -150,6 +163,10 @@ def set_position_mode(call: Call) -> object:
         raise Refused(Reason.BAD_REQUEST, "mode")
     call.exchange.set_position_mode(call.account, call.text("symbol"), hedged=mode == "3")
     return {}
+
+
+def _rate(amount: Decimal, equity: Decimal) -> str:
+    return plain((amount / equity).quantize(Decimal("0.0001"))) if equity > ZERO else "0"
 
 
 def _position(exchange: PaperExchange, account: Account, held: PaperPosition) -> dict[str, object]:

@@ -61,7 +61,7 @@ def differences(shape: Shape, answer: object) -> list[str]:
         if wanted.is_required and not found[path] and _parent(path) in holders
     ]
     for path, wanted in shape.items():
-        strange = found[path] - wanted.types - ({"numeric text"} if "text" in wanted.types else set())
+        strange = found[path] - wanted.types - _as_good_as(path, wanted.types)
         if strange and wanted.types - {"null"}:
             problems.append(f"{path} is {', '.join(sorted(strange))}, not {', '.join(sorted(wanted.types))}")
     return problems
@@ -100,6 +100,23 @@ def read_rows(rows: Sequence[dict[str, object]]) -> Shape:
             set(map(str, types)) if isinstance(types, list) else set(), bool(row["required"])
         )
     return shape
+
+
+def empty_members(answer: object) -> dict[str, set[str]]:
+    """By member name, how an answer writes that there is nothing: as empty text, as null, or both."""
+    found: dict[str, set[str]] = {}
+    for path, value in _leaves(answer, ""):
+        if value is None or value == "":
+            found.setdefault(path.rpartition(".")[2], set()).add(type_of(value))
+    return found
+
+
+def _as_good_as(path: str, types: set[str]) -> set[str]:
+    """Types that a client cannot tell from the recorded ones: ids are text whether they look like numbers or not."""
+    is_id = path.endswith(("Id", "ID"))
+    if "text" in types:
+        return {"numeric text"}
+    return {"text"} if is_id and "numeric text" in types else set()
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:

@@ -10,9 +10,46 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simulation.answer_shapes import derive, shape_rows
+from simulation.answer_shapes import derive, empty_members, shape_rows
 
 RECORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "bybit": {
+        "markets": ("nautilus_http_get_instruments_linear", "jk_get_linear_inverse_symbols"),
+        "tickers": ("jk_get_linear_inverse_tickers",),
+        "book": ("jk_get_orderbook", "nautilus_http_get_orderbook"),
+        "risk_limits": ("jk_get_risk_limit",),
+        "key_info": ("jk_get_api_key_info",),
+        "account_info": ("nautilus_http_get_account_info", "jk_get_margin_account_info"),
+        "balance": ("jk_get_balances", "nautilus_http_get_wallet_balance"),
+        "positions": ("jk_get_positions", "nautilus_http_get_positions"),
+        "set_leverage": ("jk_set_leverage",),
+        "set_position_mode": ("jk_switch_position_mode",),
+        "create_order": ("jk_place_order",),
+        "cancel_order": ("jk_cancel_order",),
+        "open_orders": ("jk_get_orders", "nautilus_http_get_orders_realtime"),
+        "order_history": ("jk_get_order_history", "nautilus_http_get_orders_history"),
+        "fills": ("jk_get_user_trades", "nautilus_http_get_executions"),
+    },
+    "blofin": {
+        "markets": ("instruments",),
+        "tickers": ("tickers",),
+        "book": ("books",),
+        "balance": ("account_balance",),
+        "positions": ("positions",),
+        "leverages": ("batch_leverage_info",),
+        "set_leverage": ("set_leverage",),
+        "margin_mode": ("margin_mode",),
+        "set_margin_mode": ("set_margin_mode",),
+        "position_mode": ("position_mode",),
+        "set_position_mode": ("set_position_mode",),
+        "create_order": ("order_create",),
+        "cancel_order": ("order_cancel",),
+        "close_position": ("close_position",),
+        "order": ("order_detail",),
+        "open_orders": ("orders_pending",),
+        "order_history": ("orders_history",),
+        "fills": ("fills_history",),
+    },
     "kucoin": {
         "contract": ("sdk_get_symbol_resp", "jk_contract"),
         "ticker": ("sdk_get_ticker_resp", "jk_ticker"),
@@ -58,9 +95,12 @@ def main(recordings: Path, target: Path) -> None:
     for exchange, endpoints in RECORDINGS.items():
         folder = target / exchange
         folder.mkdir(parents=True, exist_ok=True)
+        empties = _recorded_empties(recordings / exchange / "ccxt_static_recorded.json")
         for endpoint, names in endpoints.items():
             documents = [json.loads((recordings / exchange / f"{name}.json").read_text()) for name in names]
             shape = derive(_answer(document) for document in documents)
+            for path, field in shape.items():
+                field.types |= empties.get(path.rpartition(".")[2], set()) if field.types else set()
             content: dict[str, object] = {
                 "exchange": exchange,
                 "endpoint": endpoint,
@@ -68,6 +108,15 @@ def main(recordings: Path, target: Path) -> None:
                 "fields": shape_rows(shape),
             }
             (folder / f"{endpoint}.json").write_text(_render(content))
+
+
+def _recorded_empties(path: Path) -> dict[str, set[str]]:
+    """Which members real answers leave empty; numbers are written as text in these recordings, so no more is read."""
+    found: dict[str, set[str]] = {}
+    for case in json.loads(path.read_text())["cases"]:
+        for name, types in empty_members(case["httpResponse"]).items():
+            found.setdefault(name, set()).update(types)
+    return found
 
 
 def _answer(document: dict[str, Any]) -> tuple[object, bool]:

@@ -82,7 +82,63 @@ async def mexc_answers(client: ccxt.mexc) -> dict[str, object]:
     return answers | {name: await raw(client, call) for name, call in reads.items()}
 
 
-PLAYS = [("kucoin", kucoin_answers), ("mexc", mexc_answers)]
+async def bybit_answers(client: ccxt.bybit) -> dict[str, object]:
+    answers = {"set_leverage": await raw(client, client.set_leverage(5, BTC))}
+    answers["set_position_mode"] = await raw(client, client.set_position_mode(True, ETH))
+    bought = client.create_order(BTC, "market", "buy", 0.02, None, {"orderLinkId": "cid0"})
+    answers["create_order"] = await raw(client, bought)
+    order = await client.create_order(BTC, "limit", "buy", 0.01, 50_000, {"orderLinkId": "cid1"})
+    await client.create_order(BTC, "limit", "buy", 0.01, 50_000, {"orderLinkId": "cid2"})
+    answers["cancel_order"] = await raw(client, client.cancel_order(order["id"], BTC))
+    reads = {
+        "markets": client.publicGetV5MarketInstrumentsInfo({"category": "linear"}),
+        "tickers": client.fetch_tickers(),
+        "book": client.fetch_order_book(BTC, 5),
+        "risk_limits": client.fetch_market_leverage_tiers(BTC),
+        "key_info": client.privateGetV5UserQueryApi(),
+        "account_info": client.privateGetV5AccountInfo(),
+        "balance": client.fetch_balance(),
+        "positions": client.fetch_positions(),
+        "open_orders": client.fetch_open_orders(BTC),
+        "order_history": client.fetch_closed_orders(BTC),
+        "fills": client.fetch_my_trades(BTC),
+    }
+    return answers | {name: await raw(client, call) for name, call in reads.items()}
+
+
+async def blofin_answers(client: ccxt.blofin) -> dict[str, object]:
+    sent = iter(range(client.milliseconds(), client.milliseconds() + 1_000))
+    client.milliseconds = lambda: next(sent)
+    answers = {"set_position_mode": await raw(client, client.set_position_mode(False))}
+    answers["set_margin_mode"] = await raw(client, client.set_margin_mode("isolated"))
+    answers["set_leverage"] = await raw(client, client.set_leverage(5, BTC, {"marginMode": "isolated"}))
+    isolated = {"marginMode": "isolated"}
+    bought = client.create_order(BTC, "market", "buy", 20, None, {**isolated, "clientOrderId": "cid0"})
+    answers["create_order"] = await raw(client, bought)
+    await client.create_order(ETH, "market", "sell", 20, None, {"marginMode": "cross"})
+    order = await client.create_order(BTC, "limit", "buy", 1, 50_000, {**isolated, "clientOrderId": "cid1"})
+    await client.create_order(BTC, "limit", "buy", 1, 50_000, {**isolated, "clientOrderId": "cid2"})
+    answers["cancel_order"] = await raw(client, client.cancel_order(order["id"], BTC))
+    reads = {
+        "markets": client.publicGetMarketInstruments(),
+        "tickers": client.fetch_tickers(),
+        "book": client.fetch_order_book(BTC, 5),
+        "balance": client.fetch_balance(),
+        "positions": client.fetch_positions(),
+        "leverages": client.privateGetAccountBatchLeverageInfo({"instId": "BTC-USDT", "marginMode": "cross"}),
+        "margin_mode": client.fetch_margin_mode(BTC),
+        "position_mode": client.fetch_position_mode(),
+        "order": client.privateGetTradeOrderDetail({"clientOrderId": "cid0"}),
+        "open_orders": client.fetch_open_orders(BTC),
+        "order_history": client.fetch_closed_orders(BTC),
+        "fills": client.fetch_my_trades(BTC),
+    }
+    answers |= {name: await raw(client, call) for name, call in reads.items()}
+    close = {"instId": "BTC-USDT", "marginMode": "isolated", "positionSide": "net"}
+    return answers | {"close_position": await raw(client, client.privatePostTradeClosePosition(close))}
+
+
+PLAYS = [("bybit", bybit_answers), ("blofin", blofin_answers), ("kucoin", kucoin_answers), ("mexc", mexc_answers)]
 
 
 async def answers_in_process(exchange: str, play: Play) -> tuple[dict[str, object], str]:
