@@ -22,6 +22,7 @@ from config.accounts import AccountMode, AccountSettings, load_accounts
 from config.applied_versions import AppliedVersions
 from config.engine_settings_file import EngineSettingsFile
 from config.home import Home, find_home
+from config.overrides import Overrides, split_settings
 from config.trading_files import TradingFiles
 from core.account_worker import AccountWorker
 from core.model.failures import EngineError, InvalidInput
@@ -80,10 +81,12 @@ class Engine:
         core.model.failures.StorageFailure: If the journal cannot be opened.
     """
 
-    def __init__(self, home: Home, accounts: Sequence[AccountSettings], world: World) -> None:
+    def __init__(
+        self, home: Home, accounts: Sequence[AccountSettings], world: World, overrides: Overrides | None = None
+    ) -> None:
         self._home = home
         applied = AppliedVersions(home)
-        self.settings = EngineSettingsFile(home, applied=applied.settings)
+        self.settings = EngineSettingsFile(home, overrides, applied.settings)
         settings = self.settings.load()
         self.config = TradingFiles(home, applied.trading)
         self.config.load()
@@ -149,7 +152,9 @@ class Engine:
         self.journal.close()
 
 
-async def run_service(home: Home, accounts: Sequence[AccountSettings], telemetry: Telemetry) -> None:
+async def run_service(
+    home: Home, accounts: Sequence[AccountSettings], telemetry: Telemetry, overrides: Overrides | None = None
+) -> None:
     """The engine as a service on the real clock, until SIGINT or SIGTERM."""
     clock = WallClock()
     stop = asyncio.Event()
@@ -161,7 +166,7 @@ async def run_service(home: Home, accounts: Sequence[AccountSettings], telemetry
         writer = WriterThread()
         stack.callback(writer.close)
         world = World(clock, telemetry, writer, secrets.token_hex(EPOCH_BYTES), exchanges)
-        engine = Engine(home, [settings for settings in accounts if settings.account in exchanges], world)
+        engine = Engine(home, [settings for settings in accounts if settings.account in exchanges], world, overrides)
         stack.callback(engine.close)
         metrics = engine.settings.load().metrics
         if metrics.is_enabled:
@@ -238,17 +243,21 @@ def main(arguments: Sequence[str]) -> int:
         prog="execute_trades.py", description="Keep every account in line with the signals."
     )
     parser.add_argument("--log-level", default="INFO", help="lowest level that is logged (default: INFO)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting that wins over engine_config.json"
+    )
     options = parser.parse_args(arguments)
     home = find_home(os.environ)
     set_up_logs(SERVICE, home.logs, options.log_level)
     telemetry = StructuredTelemetry(SERVICE)
     try:
+        overrides = Overrides(command_line=split_settings(options.set))
         accounts = load_accounts(home)
         for settings in accounts:
             redactor.register(settings.secrets)
         keys = [(settings.account.exchange, settings.api_key) for settings in accounts]
         with EngineLock(home.engine_lock), ExchangeKeyLocks(keys):
-            asyncio.run(run_service(home, accounts, telemetry))
+            asyncio.run(run_service(home, accounts, telemetry, overrides))
     except (InvalidInput, AlreadyRunning) as error:
         telemetry.tell("engine not started", why=str(error))
         return EXIT_CONFIGURATION
