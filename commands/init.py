@@ -48,17 +48,15 @@ def init(
       ./engine init --live --exchange bybit --pair BTCUSDT --leverage 2 --weight tradingview=0.2
     """
     from commands.init_session import Wishes, set_up
-    from config.dialog import DONE, run_dialog, standard_console
+    from config.dialog import run_dialog, standard_console
     from config.home import find_home
     from config.key_providers.provider import process_surroundings
     from operations.wall_clock import WallClock
 
     console, home, clock = standard_console(), find_home(), WallClock()
     wishes = Wishes(live, tuple(exchange or ()), tuple(pair or ()), leverage, tuple(weight or ()), not non_interactive)
-    code = run_dialog(console, lambda: set_up(console, home, process_surroundings(home), clock, wishes))
-    if code == DONE and check:
-        _look_at_result()
-    raise typer.Exit(code)
+    around, look = process_surroundings(home), _look_at_result if check else _look_at_nothing
+    raise typer.Exit(run_dialog(console, lambda: set_up(console, home, around, clock, wishes, look)))
 
 
 def _look_at_result() -> None:
@@ -67,3 +65,7 @@ def _look_at_result() -> None:
     command = next((command for command in CHECKS if command[0] in names), None)
     if command:
         subprocess.run((sys.executable, "-m", "commands", *command), cwd=ROOT, check=False)  # noqa: S603 - our own command
+
+
+def _look_at_nothing() -> None:
+    return

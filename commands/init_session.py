@@ -1,5 +1,7 @@
 """One session of `./engine init`: read what is there, ask, show, write once."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,8 +85,23 @@ class Drafts:
         )
 
 
-def set_up(console: Console, home: Home, around: Surroundings, clock: Clock, wishes: Wishes) -> None:
-    """Ask, show, and write everything at the end.
+def set_up(
+    console: Console,
+    home: Home,
+    around: Surroundings,
+    clock: Clock,
+    wishes: Wishes,
+    look_at_result: Callable[[], None] = lambda: None,
+) -> None:
+    """Ask, show, and write everything at the end; then have the result looked at, and say what comes next.
+
+    Args:
+        console: Where to ask.
+        home: Whose files.
+        around: Where the key of the credentials is looked for.
+        clock: Gives the webhook key its date.
+        wishes: What was given by options.
+        look_at_result: Runs between the writing and the last words.
 
     Raises:
         EOFError: If the answers end before the questions; nothing is then written.
@@ -105,6 +122,8 @@ def set_up(console: Console, home: Home, around: Surroundings, clock: Clock, wis
     if wishes.is_asked and console.ask("Write all this (y/n, press Enter for y)? ", choice("yn")) == "n":
         raise EOFError
     key = _write(console, home, around, clock, drafts, content, stored, plan)
+    with suppress(KeyboardInterrupt):  # the set-up is done by now: only the look at it is cut short
+        look_at_result()
     _tell_next(console, plan, key)
 
 

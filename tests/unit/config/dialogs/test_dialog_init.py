@@ -124,6 +124,16 @@ def test_the_files_of_the_original_are_taken_over(talk: Talking, home: Home) -> 
     assert read_credentials(home, around(home)).bybit.api_key.get_secret_value() == "canary-k"
 
 
+def test_the_result_is_looked_at_before_the_last_words_which_come_in_any_case(talk: Talking, home: Home) -> None:
+    def look() -> None:
+        assert home.signal_weights.exists()
+        raise KeyboardInterrupt
+
+    done = talk(lambda console: set_up(console, home, around(home), StillClock(), Wishes(is_asked=False), look))
+    assert done.code == DONE
+    assert '"key": "tek_' in done.shown
+
+
 def test_keys_are_never_dropped_for_paper(talk: Talking, home: Home) -> None:
     home.credentials.write_text('{"bybit": {"api_key": "k", "api_secret": "s"}}')
     done = talk(session(home, is_live=False, is_asked=False))
