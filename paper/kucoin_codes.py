@@ -35,6 +35,7 @@ _CODES = {
         KucoinCode("100001", "There are invalid parameters"),
         KucoinCode("100003", "Contract parameter invalid"),
         KucoinCode("100004", "Order is in not cancelable state"),
+        KucoinCode("116104", "This account is not a unified account."),
         KucoinCode("200002", "Too many requests in a short period of time, please retry later", 429),
         KucoinCode("200003", "The symbol parameter is invalid."),
         KucoinCode("300000", "request parameter illegal"),

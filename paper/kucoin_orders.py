@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
-from core.model.money import ZERO
+from core.model.money import ZERO, divide, round_towards_zero
 from core.model.order import Side
 from core.model.position import MarginMode
 from paper.account import Leg, OrderRequest, OrderType, PaperOrder, TimeInForce
@@ -141,8 +141,15 @@ def _order_request(call: Call) -> OrderRequest:
 
 
 def _sized(call: Call, asked: OrderRequest) -> OrderRequest:
-    size = number(call.required("size"), "size")
-    return replace(asked, quantity=size)
+    """The size in contracts: as given, or out of `qty` (base coins) or `valueQty` (USDT at the order's price)."""
+    market = call.exchange.market(asked.symbol)
+    if coins := call.text("qty"):
+        return replace(asked, quantity=number(coins, "qty") / market.contract_size)
+    if value := call.text("valueQty"):
+        price = asked.price or call.exchange.quote(asked.symbol).last
+        contracts = divide(number(value, "valueQty"), price * market.contract_size)
+        return replace(asked, quantity=round_towards_zero(contracts, market.lot_step))
+    return replace(asked, quantity=number(call.required("size"), "size"))
 
 
 def _close_whole(call: Call, asked: OrderRequest) -> OrderRequest:

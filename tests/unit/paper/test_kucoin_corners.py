@@ -106,6 +106,25 @@ async def test_a_list_asked_for_with_a_wrong_page_or_time_is_refused(
         await kucoin.futuresPrivateGetFills(query)
 
 
+async def test_a_size_may_be_told_in_coins_or_in_usdt(kucoin: ccxt.kucoinfutures) -> None:
+    sized = {name: value for name, value in RAW.items() if name != "size"}
+    in_coins = await kucoin.futuresPrivatePostOrders({**sized, "clientOid": "coins", "qty": "0.004"})
+    in_usdt = await kucoin.futuresPrivatePostOrders({**sized, "clientOid": "usdt", "valueQty": "419"})
+
+    orders = [await kucoin.fetch_order(answer["data"]["orderId"], BTC) for answer in (in_coins, in_usdt)]
+
+    assert [order["filled"] for order in orders] == [4, 6]
+    with pytest.raises(ccxt.OrderNotFound, match="100001"):
+        await kucoin.futuresPrivatePostOrders({**sized, "clientOid": "half", "qty": "0.0045"})
+
+
+async def test_calls_of_a_unified_account_are_refused_to_a_classic_one(kucoin: ccxt.kucoinfutures) -> None:
+    with pytest.raises(ccxt.ExchangeError, match="116104"):
+        await kucoin.create_order(BTC, "market", "buy", 1, None, {"uta": True})
+    with pytest.raises(ccxt.ExchangeError, match="116104"):
+        await kucoin.fetch_positions(None, {"uta": True})
+
+
 async def test_recent_lists_come_without_pages(kucoin: ccxt.kucoinfutures) -> None:
     await kucoin.create_order(BTC, "market", "buy", 1, None, ISOLATED)
     await kucoin.create_order(ETH, "market", "buy", 1, None, ISOLATED)
