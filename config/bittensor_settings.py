@@ -58,6 +58,7 @@ class BittensorSettings(StrictModel):
         fall_confirm_polls: Polls that must agree before such a fall is accepted.
         use_standings: Leave out eliminated and plagiarising miners, and take the server's drawdowns.
         use_chain: Leave out miners that are not registered, as bittensor_chain.py last wrote.
+        stream_url: ws:// or wss:// address of the server's pushed positions; empty: REST alone.
         on_outage: `hold` leaves the age policy to the engine; `decay` scales the depths down here as well.
         decay_after_hours: With `decay`: the age of the last good fetch at which depths begin to shrink.
         zero_after_hours: With `decay`: the age at which they are 0.
@@ -94,6 +95,7 @@ class BittensorSettings(StrictModel):
     fall_confirm_polls: Annotated[int, Field(ge=1, le=1000)] = 3
     use_standings: bool = True
     use_chain: bool = False
+    stream_url: Annotated[str, Field(pattern=r"^(wss?://\S+)?$")] = ""
     on_outage: Literal["hold", "decay"] = "hold"
     decay_after_hours: Annotated[Span, Field(ge=0, le=8760)] = 6.0
     zero_after_hours: Annotated[Span, Field(gt=0, le=8760)] = 24.0

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -72,6 +73,24 @@ class Sn8Server:
         self._keys = dict(keys)
         self._accepts_json_key = accepts_json_key
         self._built: dict[int, tuple[int, bytes]] = {}
+
+    def tier_of_key(self, key: str) -> int | None:
+        """The tier of an API key, None for an unknown one."""
+        return self._keys.get(key)
+
+    def news(self, since: datetime) -> list[dict[str, Any]]:
+        """Positions with an order after a time, as the WebSocket pushes them: whole, `close_ms` null while open."""
+        now_ms, since_ms = (at.timestamp() * 1000 for at in (self._clock.now(), since))
+        return [
+            {**position, "close_ms": position["close_ms"] or None}
+            for miner in self._world.positions(now_ms).values()
+            for position in miner["positions"]
+            if position["orders"][-1]["processed_ms"] > since_ms
+        ]
+
+    def now(self) -> datetime:
+        """The server's time."""
+        return self._clock.now()
 
     def answer(self, request: Sn8Request) -> Sn8Response:
         """Answer one request."""

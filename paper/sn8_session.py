@@ -15,6 +15,7 @@ from aiohttp import web
 
 from paper.sn8 import Sn8Request, Sn8Response, Sn8Server
 from paper.sn8_faults import Fault
+from paper.sn8_stream import stream_positions
 
 LOOPBACK = "127.0.0.1"
 
@@ -65,6 +66,8 @@ class Sn8Session:
 async def serve_sn8(server: Sn8Server, port: int, host: str = LOOPBACK) -> tuple[web.AppRunner, int]:
     """Serve over HTTP; `GET /made/fault?name=cut_body&answers=3` plans a fault, an empty name takes it away.
 
+    `/stream` is the WebSocket of pushed positions.
+
     Args:
         server: What answers.
         port: 0 takes a free one.
@@ -75,6 +78,7 @@ async def serve_sn8(server: Sn8Server, port: int, host: str = LOOPBACK) -> tuple
     """
     app = web.Application()
     app.router.add_get("/made/fault", partial(_plan, server))
+    app.router.add_get("/stream", partial(stream_positions, server))
     app.router.add_route("*", "/{path:.*}", partial(_answer, server))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -28,11 +29,15 @@ from signal_processors.bittensor_standings import (
     read_registered,
 )
 from signal_processors.bittensor_state import PollerState, write_state
+from signal_processors.bittensor_stream import Pushed, lay_over
 from signal_processors.day_files import archive_old_days
 from signal_processors.records import RecordLog
 
 HEARTBEAT_SECONDS = 10.0
 FAILURES_UNTIL_FAILED = 3
+EARLIEST_SECONDS = 10.0
+"""How soon after a poll pushed positions may cause the next one."""
+
 ARCHIVE_EVERY = timedelta(hours=1)
 
 
@@ -45,6 +50,7 @@ class _Basis:
     symbols: Mapping[str, str]
     standings: Standings
     registered: frozenset[str]
+    pushed: tuple[tuple[str, int], ...]
 
 
 class BittensorPoller:
@@ -90,6 +96,8 @@ class BittensorPoller:
         self._standings = StandingsReader(session, access)
         self._standings_told: list[str] = []
         self._has_standings = False
+        self._pushed: dict[str, Pushed] = {}
+        self._is_news = asyncio.Event()
 
     @property
     def condition(self) -> Condition:
@@ -100,6 +108,12 @@ class BittensorPoller:
     def frame(self) -> SourceFrame | None:
         """The frame as it was last written, None before the first."""
         return self._publisher.frame
+
+    def take_pushed(self, pushed: list[Pushed]) -> None:
+        """Lay these positions over the next answer, and ask for it soon; none at all means that some were missed."""
+        for item in pushed:
+            self._pushed[item.position.position_uuid] = item
+        self._is_news.set()
 
     async def run(self) -> None:
         """Poll and keep the heartbeat until cancelled.
@@ -131,7 +145,8 @@ class BittensorPoller:
         now = self._clock.now()
         standings, registered, chain_note = self._known_standings(settings, now)
         digest = hashlib.blake2b(answer.body, digest_size=16).digest()
-        basis = _Basis(digest, settings, symbols, standings, registered)
+        pushed = tuple((uuid, len(item.position.orders)) for uuid, item in self._pushed.items())
+        basis = _Basis(digest, settings, symbols, standings, registered, pushed)
         if self._basis is None or basis.digest != self._basis.digest:
             self._changed_at = now
         if basis == self._basis:
@@ -139,6 +154,8 @@ class BittensorPoller:
         is_reconfigured = self._basis is not None and (self._basis.settings, self._basis.symbols) != (settings, symbols)
         try:
             payload = await decode_payload(await inflate(answer.body), frozenset(symbols))
+            miners, self._pushed = lay_over(payload.miners, self._pushed.values(), frozenset(symbols), now)
+            payload = replace(payload, miners=miners)
             standings = exclude_unregistered(standings, frozenset(payload.miners), registered)
             evaluation = evaluate(
                 payload, symbols, settings, standings, self._state, now, is_reconfigured=is_reconfigured
@@ -210,6 +227,15 @@ class BittensorPoller:
             except StorageFailure as error:
                 self._telemetry.tell("frame not written", source=SOURCE, why=str(error))
 
+    async def _wait(self, started: float, earliest: float, latest: float) -> None:
+        """Wait until the latest time after the start of the last poll; with news, only until the earliest."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, started + earliest - loop.time()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(started + latest):
+                await self._is_news.wait()
+        self._is_news.clear()
+
     async def _refresh_for_ever(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
@@ -231,9 +257,8 @@ class BittensorPoller:
         return standings, *read_registered(self._home.registered_hotkeys(SOURCE), now)
 
     async def _poll_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            started = loop.time()
+            started = asyncio.get_running_loop().time()
             try:
                 poll = await self.poll_once()
             except StorageFailure as error:
@@ -243,7 +268,7 @@ class BittensorPoller:
                 poll = Poll(is_good=False, reason=str(error))
                 self._condition = Condition(SourceStatus.FAILED, str(error))
             wait = next_wait(poll, self._failures, self._settings_file.load().interval_seconds, self._jitter)
-            await asyncio.sleep(max(0.0, started + wait - loop.time()))
+            await self._wait(started, wait if poll.trouble else min(wait, EARLIEST_SECONDS), wait)
 
 
 def _with_record(state: PollerState, changed: Mapping[str, SourceSignal], record_id: str) -> PollerState:

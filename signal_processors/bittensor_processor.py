@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -32,6 +33,7 @@ from signal_processors.bittensor_client import Sn8Access
 from signal_processors.bittensor_mapping import SOURCE, BittensorMapping
 from signal_processors.bittensor_poll import Poll
 from signal_processors.bittensor_poller import BittensorPoller
+from signal_processors.bittensor_stream import PositionStream
 from signal_processors.records import RecordInUse, RecordLog
 
 SERVICE = "bittensor-signals"
@@ -111,7 +113,10 @@ async def serve(home: Home, metrics_port: int, *, is_once: bool) -> int:
                 poll = await poller.poll_once()
                 console.say(summary(poll, poller))
                 return DONE if poll.is_good else FAILED
-            return await _run_until_stopped(poller, metrics, metrics_port, telemetry)
+            stream = PositionStream(session, access, clock, telemetry, poller.take_pushed)
+            url = BittensorSettingsFile(home).load().stream_url
+            extra = [stream.follow(url)] if url else []
+            return await _run_until_stopped(poller, metrics, metrics_port, telemetry, extra)
     except InvalidConfig as error:
         console.complain(str(error))
         return CONFIGURATION
@@ -147,13 +152,20 @@ def summary(poll: Poll, poller: BittensorPoller) -> str:
     return "\n".join(filter(None, (verdict, poller.condition.reason, *depths)))
 
 
-async def _run_until_stopped(poller: BittensorPoller, metrics: Metrics, metrics_port: int, telemetry: Telemetry) -> int:
+async def _run_until_stopped(
+    poller: BittensorPoller,
+    metrics: Metrics,
+    metrics_port: int,
+    telemetry: Telemetry,
+    extra: Sequence[Coroutine[None, None, None]],
+) -> int:
     loop = asyncio.get_running_loop()
     try:
         async with serve_metrics(metrics.registry, metrics_port, telemetry), asyncio.TaskGroup() as tasks:
             work = [
                 tasks.create_task(poller.run()),
                 tasks.create_task(watch_loop_lag(metrics.loop_lag.observe, telemetry)),
+                *(tasks.create_task(coroutine) for coroutine in extra),
             ]
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, lambda: [task.cancel() for task in work])
