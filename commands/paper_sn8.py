@@ -22,7 +22,8 @@ def sn8(
     """Serve made miners in the schema of SN8's validators until stopped.
 
     While it runs, GET /made/fault?name=cut_body&answers=3 lets the next answers fail, an empty name ends that; a wrong
-    name lists all. /stream pushes positions (`stream_url`). Nothing here is real: the miners, their positions and their prices are invented from the seed.
+    name lists all. /stream pushes positions (`stream_url`). Nothing here is real: the miners, their positions
+    and their prices are invented from the seed.
 
     Examples:
       ./engine paper sn8

@@ -1,8 +1,8 @@
 """The server's WebSocket: positions as they change, laid over the REST data until that has caught up.
 
 The protocol (Vanta 8): send `{"api_key", "last_sequence"}`, receive a status, send `{"type": "subscribe", ...}`, then
-every new order brings its whole position, alone or in a batch. Nothing is replayed after a gap, so that every (re)connection
-asks REST first; the REST answer always stays the base.
+every new order brings its whole position, alone or in a batch. Nothing is replayed after a gap, so that every
+(re)connection asks REST first; the REST answer always stays the base.
 """
 
 import asyncio
