@@ -180,7 +180,8 @@ class CcxtClient:
         if status and not isinstance(error.__cause__, aiohttp.ClientError | TimeoutError | OSError):
             return self._failure("no readable answer", f"HTTP {status[1]}")
         cause = error.__cause__ or error
-        return self._failure(f"no answer ({type(cause).__name__})", "")
+        words = "" if error.__cause__ or "://" in text else f": {text}"
+        return self._failure(f"no answer ({type(cause).__name__}{words})", "")
 
     async def close(self) -> None:
         """Close ccxt's object; safe to call twice."""
@@ -262,17 +263,16 @@ class CcxtClient:
     def _build(self) -> Any:  # noqa: ANN401
         """The ccxt object. Only constructor options, session, addresses and clock are ours; a test pins this list."""
         config: dict[str, object] = {
-            "apiKey": self._keys.api_key,
-            "secret": self._keys.secret,
             "enableRateLimit": False,
             "timeout": int(1000 * max(self.settings.read_timeout_seconds, self.settings.write_timeout_seconds) + 1000),
             "timeout_on_exit": 0,
+            "has": {"fetchCurrencies": False},  # Else keys without wallet rights could not list markets.
             "options": {**self.profile.options, "maxRetriesOnFailure": 0},
             "session": self._open_session(),
             "ssl_context": False,  # The session brings its own; without this ccxt would load a second one.
         }
-        if self._keys.passphrase:
-            config["password"] = self._keys.passphrase
+        parts = (self._keys.api_key, self._keys.secret, self._keys.passphrase)
+        config.update({name: part for name, part in zip(self.profile.key_names, parts, strict=True) if name and part})
         exchange = getattr(ccxt, self.profile.ccxt_id)(config)
         if self._urls is not None:
             exchange.urls["api"] = dict(self._urls)

@@ -8,6 +8,7 @@ import ccxt.async_support as ccxt
 import pytest
 
 from account_processors.ccxt_client import CcxtClient
+from account_processors.dialect import Profile
 from account_processors.registry import connect, find_dialect
 from config.accounts import AccountMode, AccountSettings
 from core.model.failures import InvalidInput
@@ -36,6 +37,7 @@ OURS = frozenset(
         "options",
         "session",
         "ssl_context",
+        "has",
     )
 )
 """All that we give a ccxt class; beside it only its addresses and its clock are set."""
@@ -63,7 +65,7 @@ def test_the_ccxt_class_is_unmodified_but_for_options_session_addresses_and_cloc
 
 
 def test_the_list_of_what_we_give_is_the_list_in_the_code() -> None:
-    source = inspect.getsource(CcxtClient._build)
+    source = inspect.getsource(CcxtClient._build) + inspect.getsource(Profile)
     assert {word for word in OURS if f'"{word}"' not in source} == set()
 
 

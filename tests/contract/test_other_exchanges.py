@@ -1,0 +1,174 @@
+"""Exchanges without an adapter of their own, through ccxt's unified methods, against small servers (assumed)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from account_processors.ccxt_base import CcxtExchange
+from account_processors.ccxt_client import CallSettings
+from account_processors.registry import connect, find_dialect
+from config.accounts import AccountMode, AccountSettings
+from core.model.failures import InvalidInput
+from core.model.identity import AccountId, ClientOrderId, Symbol
+from core.model.order import (
+    Accepted,
+    NotFound,
+    OrderIntent,
+    OrderReport,
+    RefusalReason,
+    RefusedOutcome,
+    Side,
+    UnknownOutcome,
+)
+from core.model.position import MarginMode
+from core.model.reading import Known, Unknown
+from simulation.bare_world import ToldFacts
+from simulation.exchange_bench import BTC, must_know
+from simulation.foreign_servers import Handler, MiniExchange, MiniSession, binance, hyperliquid, okx
+from simulation.virtual_time import VirtualClock, run_virtually
+
+KEY = "0x1111111111111111111111111111111111111111"
+SECRET = "0x2222222222222222222222222222222222222222222222222222222222222222"
+SERVERS: dict[str, Handler] = {"binance": binance, "okx": okx, "hyperliquid": hyperliquid}
+
+
+@dataclass
+class Foreign:
+    server: MiniExchange
+    session: MiniSession
+    exchange: CcxtExchange
+    orders: int = 0
+
+    def intent(self, side: Side, quantity: str, *, reduce_only: bool = False) -> OrderIntent:
+        self.orders += 1
+        cid = ClientOrderId(f"bench0{self.orders:026d}")
+        isolated = MarginMode.ISOLATED
+        return OrderIntent(
+            cid, self.exchange.account, BTC, side, Decimal(quantity), reduce_only, isolated, Decimal(3), 1
+        )
+
+    async def settle_settings(self) -> None:
+        for _ in range(2):
+            settings = must_know(await self.exchange.read_settings(BTC))
+            if settings.margin_mode not in (None, MarginMode.ISOLATED):
+                assert isinstance(await self.exchange.set_margin_mode(BTC, MarginMode.ISOLATED), Accepted)
+            if settings.leverage != 3:
+                outcome = await self.exchange.set_leverage(BTC, Decimal(3), MarginMode.ISOLATED)
+                assert isinstance(outcome, Accepted), outcome
+        assert must_know(await self.exchange.read_settings(BTC)).leverage == 3
+
+
+def play(name: str, scene: Callable[[Foreign], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        clock = VirtualClock(asyncio.get_running_loop())
+        server = MiniExchange(clock)
+        session = MiniSession(server, SERVERS[name])
+        settings = AccountSettings(
+            AccountId(name), AccountMode.SANDBOX, api_key=KEY, secret=SECRET, passphrase="phrase"
+        )
+        urls = find_dialect(name).urls("http://server.invalid")
+        calls = CallSettings(read_tries=1)
+        exchange = connect(settings, clock, ToldFacts(), session=session, urls=urls, calls=calls)
+        try:
+            await scene(Foreign(server, session, exchange))
+        finally:
+            await exchange.close()
+
+    run_virtually(whole())
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_whole_conversation(name: str) -> None:
+    async def scene(foreign: Foreign) -> None:
+        exchange = foreign.exchange
+        rules = must_know(await exchange.read_instruments())
+        assert BTC in rules
+        snapshot = await exchange.read_snapshot()
+        assert must_know(snapshot.equity) == 10_000
+        assert must_know(snapshot.positions) == {}
+        quotes = await exchange.read_quotes([BTC, Symbol("ETHUSDT")])
+        assert must_know(quotes[BTC]).last == 50_000
+        assert isinstance(quotes[Symbol("ETHUSDT")], Unknown)
+        await foreign.settle_settings()
+        assert foreign.server.leverage == 3
+        opening = foreign.intent(Side.BUY, "0.02")
+        outcome = await exchange.submit_order(opening)
+        assert isinstance(outcome, Accepted), outcome
+        report = await exchange.find_order(BTC, opening.client_order_id)
+        assert isinstance(report, OrderReport), report
+        assert report.client_order_id == opening.client_order_id
+        assert report.signed_fill == Decimal("0.02")
+        assert foreign.server.held == Decimal("0.02")
+        position = must_know(await exchange.read_positions())[BTC]
+        assert position.quantity == Decimal("0.02")
+        assert position.margin_mode is MarginMode.ISOLATED
+        closing = foreign.intent(Side.SELL, "0.02", reduce_only=True)
+        assert isinstance(await exchange.submit_order(closing), Accepted)
+        assert must_know(await exchange.read_positions()) == {}
+        assert must_know((await exchange.read_snapshot()).equity) < 10_000
+
+    play(name, scene)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize(
+    ("reason", "meaning"),
+    [
+        ("insufficient", RefusalReason.INSUFFICIENT_MARGIN),
+        ("reduce", RefusalReason.NOTHING_TO_REDUCE),
+        ("minimum", RefusalReason.BELOW_MINIMUM),
+        ("duplicate", RefusalReason.DUPLICATE_CLIENT_ORDER_ID),
+        ("something new", None),
+    ],
+)
+def test_only_a_code_of_our_table_is_a_refusal(name: str, reason: str, meaning: RefusalReason | None) -> None:
+    async def scene(foreign: Foreign) -> None:
+        await foreign.exchange.read_quotes([BTC])
+        foreign.server.refuse_next = reason
+        outcome = await foreign.exchange.submit_order(foreign.intent(Side.BUY, "0.02"))
+        if meaning is None:
+            assert isinstance(outcome, UnknownOutcome), outcome
+        else:
+            assert isinstance(outcome, RefusedOutcome), outcome
+            assert outcome.reason is meaning
+
+    play(name, scene)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_lost_answer_is_looked_up_and_a_cut_connection_proves_nothing(name: str) -> None:
+    async def scene(foreign: Foreign) -> None:
+        exchange = foreign.exchange
+        await exchange.read_quotes([BTC])
+        intent = foreign.intent(Side.BUY, "0.02")
+        assert await exchange.find_order(BTC, intent.client_order_id) == NotFound()
+        foreign.session.is_cut = True
+        assert isinstance(await exchange.submit_order(intent), UnknownOutcome)
+        assert isinstance(await exchange.find_order(BTC, intent.client_order_id), UnknownOutcome)
+        snapshot = await exchange.read_snapshot()
+        assert isinstance(snapshot.equity, Unknown)
+        assert isinstance(snapshot.positions, Unknown)
+        foreign.session.is_cut = False
+        assert isinstance((await exchange.read_snapshot()).positions, Known)
+
+    play(name, scene)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_passport_says_that_the_general_adapter_was_never_tried(name: str) -> None:
+    async def scene(foreign: Foreign) -> None:
+        passport = await foreign.exchange.inspect([BTC])
+        assert passport.is_fit, passport
+        assert "never tried" in passport.findings[0].remedy
+
+    play(name, scene)
+
+
+def test_an_exchange_that_lacks_something_is_refused_with_the_list() -> None:
+    with pytest.raises(InvalidInput, match="setLeverage"):
+        find_dialect("dydx")
+    with pytest.raises(InvalidInput, match="no such exchange"):
+        find_dialect("edgex")
