@@ -45,7 +45,7 @@ def choose_mode(request: OrderRequest, account: Account, rules: ExchangeRules) -
 
     Raises:
         Refused: If the order names another mode than the symbol has (KuCoin), or the symbol is held in the other
-            mode (MEXC).
+            mode in the same direction (MEXC).
     """
     if rules.margin_mode_scope is MarginModeScope.ACCOUNT:
         return account.margin_mode
@@ -57,9 +57,9 @@ def choose_mode(request: OrderRequest, account: Account, rules: ExchangeRules) -
         return setting
     mode = request.margin_mode or account.margin_mode
     if not rules.keeps_modes_apart:
-        others = [held for held in account.held(request.symbol) if held.key.margin_mode is not mode]
-        if others:
-            raise Refused(Reason.OTHER_MARGIN_MODE_HELD, f"the symbol is held in {others[0].key.margin_mode} mode")
+        same_direction = [held for held in account.held(request.symbol) if held.key.leg is request.leg]
+        if any(held.key.margin_mode is not mode for held in same_direction):
+            raise Refused(Reason.OTHER_MARGIN_MODE_HELD, "the symbol is held in the other margin mode")
     return mode
 
 

@@ -38,6 +38,17 @@ async def test_positions_are_narrowed_by_symbol_and_by_id(mexc: ccxt.mexc) -> No
     assert [row["symbol"] for row in by_id["data"]] == ["BTC_USDT"]
 
 
+async def test_only_positions_of_one_direction_must_share_their_margin_mode(hedged_mexc: ccxt.mexc) -> None:
+    await hedged_mexc.create_order(BTC, "market", "buy", 10, None, ISOLATED)
+    await hedged_mexc.create_order(BTC, "market", "sell", 10, None, {"openType": 2})
+    with pytest.raises(ccxt.ExchangeError, match="2027"):
+        await hedged_mexc.create_order(BTC, "market", "buy", 10, None, {"openType": 2})
+
+    modes = {row["side"]: row["marginMode"] for row in await hedged_mexc.fetch_positions()}
+
+    assert modes == {"long": "isolated", "short": "cross"}
+
+
 async def test_assets_come_as_a_list_or_by_currency(mexc: ccxt.mexc) -> None:
     answer = await mexc.contractPrivateGetAccountAssetCurrency({"currency": "USDT"})
 
