@@ -132,12 +132,13 @@ class Sn8Server:
         return tuple(self._world.hotkeys[-1:])
 
     def _statistics(self) -> list[dict[str, Any]]:
+        minute = math.floor(self._clock.now().timestamp() / REBUILD_SECONDS)
         status = dict.fromkeys(self._world.hotkeys, "success") | {self._world.hotkeys[-2]: "plagiarism"}
         return [
             {
                 "hotkey": key,
                 "challengeperiod": {"status": status[key]},
-                "drawdowns": {"instantaneous_max_drawdown": 0.97, "daily_max_drawdown": 0.98},
+                "drawdowns": {"instantaneous_max_drawdown": 0.97 - minute % 60 / 10_000, "daily_max_drawdown": 0.98},
             }
             for key in self._world.hotkeys
         ]

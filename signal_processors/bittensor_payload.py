@@ -105,9 +105,11 @@ async def inflate(body: bytes) -> bytes:
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     parts, size, pending = [], 0, body
     try:
-        while pending and not unpacker.eof:
+        while not unpacker.eof:
             part = unpacker.decompress(pending, _SLICE_BYTES)
             pending = unpacker.unconsumed_tail
+            if not (part or pending or unpacker.eof):
+                raise InvalidInput("the answer is cut: its gzip stream has no end")
             size += len(part)
             if size > BODY_LIMIT_BYTES:
                 raise InvalidInput(f"the answer unpacks to more than {BODY_LIMIT_BYTES >> 20} MiB")
@@ -115,8 +117,6 @@ async def inflate(body: bytes) -> bytes:
             await asyncio.sleep(0)
     except zlib.error as error:
         raise InvalidInput(f"the answer is damaged gzip: {error}") from error
-    if not unpacker.eof:
-        raise InvalidInput("the answer is cut: its gzip stream has no end")
     return b"".join(parts)
 
 

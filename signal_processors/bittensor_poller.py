@@ -29,7 +29,7 @@ from signal_processors.bittensor_standings import (
     read_registered,
 )
 from signal_processors.bittensor_state import PollerState, write_state
-from signal_processors.bittensor_stream import Pushed, lay_over
+from signal_processors.bittensor_stream import KEPT, Pushed, lay_over
 from signal_processors.day_files import archive_old_days
 from signal_processors.records import RecordLog
 
@@ -89,7 +89,8 @@ class BittensorPoller:
         self._state = self._publisher.restore()
         self._condition = Condition(SourceStatus.DEGRADED, "no poll yet since the start")
         self._basis: _Basis | None = None
-        self._changed_at: datetime | None = None
+        self._digest = b""
+        self._changed_at = clock.now()
         self._notes = ""
         self._failures = 0
         self._archived_at: datetime | None = None
@@ -111,8 +112,9 @@ class BittensorPoller:
 
     def take_pushed(self, pushed: list[Pushed]) -> None:
         """Lay these positions over the next answer, and ask for it soon; none at all means that some were missed."""
-        for item in pushed:
-            self._pushed[item.position.position_uuid] = item
+        now = self._clock.now()
+        self._pushed = {uuid: item for uuid, item in self._pushed.items() if now - item.received_at <= KEPT}
+        self._pushed.update((item.position.position_uuid, item) for item in pushed)
         self._is_news.set()
 
     async def run(self) -> None:
@@ -142,15 +144,23 @@ class BittensorPoller:
         return poll
 
     async def _take(self, answer: Answer, settings: BittensorSettings, symbols: Mapping[str, str]) -> Poll:
+        """Judge a body, unless it stayed the same.
+
+        A server that lives re-marks open positions every minute, so bytes that stay for long are no fresh data.
+        """
         now = self._clock.now()
         standings, registered, chain_note = self._known_standings(settings, now)
         digest = hashlib.blake2b(answer.body, digest_size=16).digest()
         pushed = tuple((uuid, len(item.position.orders)) for uuid, item in self._pushed.items())
         basis = _Basis(digest, settings, symbols, standings, registered, pushed)
-        if self._basis is None or basis.digest != self._basis.digest:
-            self._changed_at = now
+        if digest != self._digest:
+            self._digest, self._changed_at = digest, now
+        if now - self._changed_at > timedelta(minutes=settings.unchanged_minutes):
+            reason = f"the data has not changed since {self._changed_at:%H:%M} UTC; the server seems stuck"
+            return Poll(is_good=False, reason=reason)
         if basis == self._basis:
-            return self._unchanged(now, settings)
+            self._state = replace(self._state, fetched_at=now)
+            return Poll(is_good=True, reason=self._notes)
         is_reconfigured = self._basis is not None and (self._basis.settings, self._basis.symbols) != (settings, symbols)
         try:
             payload = await decode_payload(await inflate(answer.body), frozenset(symbols))
@@ -166,15 +176,6 @@ class BittensorPoller:
         self._basis = basis if evaluation.is_believed and self._state.nobody_since is None else None
         self._notes = with_notes(evaluation.reason, payload, chain_note)
         return Poll(evaluation.is_believed, self._notes)
-
-    def _unchanged(self, now: datetime, settings: BittensorSettings) -> Poll:
-        """The same bytes again: fresh for a while, since a server that lives re-marks open positions every minute."""
-        unchanged_for = now - (self._changed_at or now)
-        if unchanged_for > timedelta(minutes=settings.unchanged_minutes):
-            reason = f"the data has not changed since {self._changed_at:%H:%M} UTC; the server seems stuck"
-            return Poll(is_good=False, reason=reason)
-        self._state = replace(self._state, fetched_at=now)
-        return Poll(is_good=True, reason=self._notes)
 
     async def _keep(self, evaluation: Evaluation, payload: Payload, now: datetime) -> None:
         """Record what changed, remember, in this order; the frame follows."""

@@ -118,6 +118,16 @@ def test_gzip_is_told_by_its_first_bytes() -> None:
     assert asyncio.run(inflate(body)) == body
 
 
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) - 258, (2 << 20) + 300])
+def test_no_byte_is_lost_where_slices_end(size: int) -> None:
+    body = bytes(size)
+
+    assert asyncio.run(inflate(gzip.compress(body))) == body
+    for cut in (1, 8, 9):
+        with pytest.raises(InvalidInput):
+            asyncio.run(inflate(gzip.compress(body)[:-cut]))
+
+
 @pytest.mark.parametrize("damage", [lambda packed: packed[:-5], lambda packed: packed[:9] + b"\x99\x88" + packed[11:]])
 def test_damaged_gzip_is_refused(damage: Any) -> None:  # noqa: ANN401 - a function of bytes
     with pytest.raises(InvalidInput, match="gzip"):

@@ -257,6 +257,24 @@ def test_data_that_stays_the_same_for_long_no_longer_counts_as_fetched(home: Hom
     play_sn8(home, story)
 
 
+def test_changing_statistics_do_not_make_stuck_data_fresh(home: Home) -> None:
+    async def story(bench: Sn8Bench) -> None:
+        bench.write_settings(interval_seconds=150)
+        await bench.poller.poll_once()
+        started = bench.frame.fetched_at
+        bench.server.faults.plan(Fault.STUCK)
+        running = asyncio.create_task(bench.poller.run())
+        await asyncio.sleep(2700)
+        running.cancel()
+        await asyncio.wait([running])
+
+        assert started
+        assert bench.frame.fetched_at
+        assert timedelta(minutes=12) < bench.frame.fetched_at - started < timedelta(minutes=16)
+
+    play_sn8(home, story)
+
+
 def test_a_tier_below_100_is_labelled(home: Home) -> None:
     async def story(bench: Sn8Bench) -> None:
         bench.write_settings(tier=30)
