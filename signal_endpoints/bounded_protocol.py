@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol with the two bounds it lacks: on the time a request's head takes, and on its size."""
 
 import asyncio
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,8 +17,9 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as the base class
-        """Start the time of the first request."""
+        """Start the time of the first request; answers leave at once, although uvicorn writes them in two parts."""
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:

@@ -12,6 +12,7 @@ from signal_processors.depth_files import publish_frame
 from signal_processors.records import Committer
 
 HEARTBEAT_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 0.05
 
 
 class FramePublisher:
@@ -88,9 +89,16 @@ class FramePublisher:
         try:
             while self._is_due:
                 self._is_due = False
-                frame = self._make_frame()
-                await self._committer(lambda frame=frame: publish_frame(self._home, frame))  # type: ignore[misc]
+                await self._write_once()
         except StorageFailure as error:
             self._telemetry.tell("frame not written", home=str(self._home.path), why=str(error))
         finally:
             self._writing = None
+
+    async def _write_once(self) -> None:
+        """Write the frame as of now; when more is due, leave the disk to the record for as long as that took."""
+        loop = asyncio.get_running_loop()
+        started, frame = loop.time(), self._make_frame()
+        await self._committer(lambda: publish_frame(self._home, frame))
+        if self._is_due:
+            await asyncio.sleep(min(loop.time() - started, LONGEST_PAUSE_SECONDS))

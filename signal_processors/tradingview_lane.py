@@ -15,6 +15,8 @@ from signal_processors.tradingview_alert import Alert, Side
 PAIR_SECONDS = 5.0
 RESEND_SECONDS = 20.0
 """TradingView sends at most four times, 5 s apart."""
+MOST_RECENT = 256
+"""Alerts of one lane that a resend may equal; TradingView stops an alert that fires 15 times in 3 minutes."""
 KEEP_IDS = timedelta(days=7)
 
 Lookup = Callable[[str], str | None]
@@ -165,7 +167,7 @@ def settle(lane: Lane, word: Word, judgement: Judgement) -> Lane:
     if judgement.verdict not in {Verdict.APPLIED, Verdict.OLDER, Verdict.HELD}:
         return lane
     fresh = tuple(item for item in lane.recent if item[1].until(word.moment) <= RESEND_SECONDS)
-    lane = replace(lane, recent=(*fresh, (word.digest, word.moment)))
+    lane = replace(lane, recent=(*fresh[1 - MOST_RECENT :], (word.digest, word.moment)))
     if judgement.verdict is Verdict.HELD:
         return replace(lane, held=word)
     if judgement.verdict is Verdict.OLDER:
