@@ -142,9 +142,9 @@ class Blofin(Dialect):
         """One unpaged list; sizes are signed in net mode and unsigned in hedge mode."""
         positions: dict[Symbol, Position] = {}
         for row in rows_of((await self._client.read(POSITIONS)).data, "positions"):
-            instrument = listing.instrument_of(row.text("instId"))
             amount = row.decimal("positions") * row.choice("positionSide", DIRECTIONS)
-            if instrument is None or amount == ZERO:
+            instrument = listing.instrument_of(row.text("instId")) if amount else None
+            if instrument is None:
                 continue
             held = Position(
                 instrument.symbol,

@@ -161,9 +161,9 @@ class Bybit(Dialect):
         """Every page; flat symbols come as rows of size zero."""
         positions: dict[Symbol, Position] = {}
         for row in await self._pages(POSITIONS, {**LINEAR, "settleCoin": "USDT", "limit": 200}):
-            instrument = listing.instrument_of(row.text("symbol"))
             size = row.decimal("size")
-            if instrument is None or size == ZERO:
+            instrument = listing.instrument_of(row.text("symbol")) if size else None
+            if instrument is None:
                 continue
             held = Position(
                 instrument.symbol,

@@ -20,7 +20,7 @@ from core.model.failures import InvalidInput
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ZERO
-from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, RefusalReason, Side
 from core.model.position import MarginMode, Position, Quote
 from core.ports.exchange import SymbolSettings
 
@@ -30,6 +30,7 @@ SETTLE = Call("GET", (), "look-up", ("calls",), lane=Lane.RESERVED)
 WRITE = Call("POST", (), "write", ("calls",))
 REDUCE = Call("POST", (), "write", ("calls",), lane=Lane.RESERVED)
 SIDES = {"long": 1, "short": -1}
+MODES = {mode.value: mode for mode in MarginMode}
 ISOLATED = {"marginMode": "isolated"}
 STATES = {
     "open": ExchangeOrderState.OPEN,
@@ -133,14 +134,14 @@ class Unified(Dialect):
         positions: dict[Symbol, Position] = {}
         for told in await self._client.read_with(READ, lambda exchange: exchange.fetch_positions()):
             row = Row(told, "position")
-            instrument = listing.instrument_of(self._id_of(row.text("symbol")))
             contracts = row.decimal("contracts")
-            if instrument is None or contracts == ZERO:
+            instrument = listing.instrument_of(self._id_of(row.text("symbol"))) if contracts else None
+            if instrument is None:
                 continue
             held = Position(
                 instrument.symbol,
                 base_quantity(abs(contracts) * row.choice("side", SIDES), instrument),
-                MarginMode(row.text("marginMode")) if row.optional_text("marginMode") in list(MarginMode) else None,
+                row.choice("marginMode", MODES) if row.optional_text("marginMode") else None,
                 row.optional_decimal("entryPrice"),
                 row.optional_decimal("unrealizedPnl"),
             )
@@ -180,7 +181,14 @@ class Unified(Dialect):
         }
         if self.traits.margin_mode_in_order:
             params["marginMode"] = intent.margin_mode.value
-        price = float(self._prices[instrument.exchange_symbol]) if self.traits.needs_price else None
+        price = None
+        if self.traits.needs_price:
+            known = self._prices.get(instrument.exchange_symbol)
+            if known is None:
+                raise self._client.refusal(
+                    RefusalReason.NOT_TRADABLE, "not sent: no price was read that would bound it"
+                )
+            price = float(known)
         order = {
             "symbol": self._symbol(instrument),
             "type": "market",
@@ -224,7 +232,7 @@ class Unified(Dialect):
         mode = None
         if not self.traits.margin_mode_in_order:
             told_mode = await self._client.read_with(READ, lambda exchange: exchange.fetch_margin_mode(symbol))
-            mode = MarginMode(Row(told_mode, "margin mode").text("marginMode"))
+            mode = Row(told_mode, "margin mode").choice("marginMode", MODES)
         return SymbolSettings(mode, leverage)
 
     async def set_leverage(self, instrument: Instrument, leverage: Decimal, margin_mode: MarginMode) -> None:
@@ -286,7 +294,7 @@ class Unified(Dialect):
             client_order_id=client_order_id,
             exchange_order_id=row.text("id"),
             symbol=instrument.symbol,
-            side=Side(row.choice("side", {side.value: side for side in Side})),
+            side=row.choice("side", {side.value: side for side in Side}),
             quantity=quantity,
             filled_quantity=filled,
             average_price=row.optional_decimal("average") if filled else None,

@@ -133,9 +133,9 @@ class Kucoin(Dialect):
         """One unpaged list of signed contracts."""
         positions: dict[Symbol, Position] = {}
         for row in rows_of((await self._client.read(POSITIONS)).data, "positions"):
-            instrument = listing.instrument_of(row.text("symbol"))
             amount = row.decimal("currentQty")
-            if instrument is None or amount == ZERO:
+            instrument = listing.instrument_of(row.text("symbol")) if amount else None
+            if instrument is None:
                 continue
             held = Position(
                 instrument.symbol,

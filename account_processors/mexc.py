@@ -146,9 +146,9 @@ class Mexc(Dialect):
         """One unpaged list; direction and margin mode are numbers."""
         positions: dict[Symbol, Position] = {}
         for row in rows_of((await self._client.read(POSITIONS)).data, "open_positions"):
-            instrument = listing.instrument_of(row.text("symbol"))
             amount = row.decimal("holdVol") * row.choice("positionType", DIRECTIONS)
-            if instrument is None or amount == ZERO:
+            instrument = listing.instrument_of(row.text("symbol")) if amount else None
+            if instrument is None:
                 continue
             held = Position(
                 instrument.symbol,

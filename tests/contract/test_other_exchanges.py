@@ -172,3 +172,22 @@ def test_an_exchange_that_lacks_something_is_refused_with_the_list() -> None:
         find_dialect("dydx")
     with pytest.raises(InvalidInput, match="no such exchange"):
         find_dialect("edgex")
+
+
+def test_a_market_order_that_needs_a_price_is_not_sent_without_one() -> None:
+    async def scene(foreign: Foreign) -> None:
+        outcome = await foreign.exchange.submit_order(foreign.intent(Side.BUY, "0.02"))
+        assert isinstance(outcome, RefusedOutcome)
+        assert foreign.server.orders == {}
+
+    play("hyperliquid", scene)
+
+
+def test_hyperliquid_is_never_asked_to_approve_a_fee_or_a_referrer() -> None:
+    async def scene(foreign: Foreign) -> None:
+        await foreign.exchange.read_quotes([BTC])
+        await foreign.settle_settings()
+        assert isinstance(await foreign.exchange.submit_order(foreign.intent(Side.BUY, "0.02")), Accepted)
+        assert foreign.server.requests.count("POST /exchange") == 2
+
+    play("hyperliquid", scene)
