@@ -38,6 +38,7 @@ from operations.committers import Committer, WriterThread
 from operations.engine_lock import AlreadyRunning, EngineLock
 from operations.engine_metrics import EngineState
 from operations.exchange_key_locks import ExchangeKeyLocks
+from operations.file_problems import watch_problems
 from operations.file_watch import watch_folders
 from operations.journal_file import EPOCH_BYTES, open_journal
 from operations.logs import StructuredTelemetry, redactor, set_up_logs
@@ -171,10 +172,12 @@ async def run_service(
         metrics = engine.settings.load().metrics
         if metrics.is_enabled:
             await stack.enter_async_context(serve_metrics(engine.metrics.registry, metrics.port, engine.telemetry))
+        switches = AccountSwitches(home)
         watchers = (
             asyncio.create_task(watch_folders(engine.watched_folders(), engine.executor.nudge)),
             asyncio.create_task(watch_loop_lag(engine.metrics.loop_lag.observe, engine.telemetry)),
-            asyncio.create_task(follow_switches(AccountSwitches(home), engine.workers, engine.telemetry)),
+            asyncio.create_task(follow_switches(switches, engine.workers, engine.telemetry)),
+            asyncio.create_task(watch_problems((engine.settings, switches), engine.telemetry)),
         )
         stack.push_async_callback(_end, watchers)
         telemetry.tell("engine started", home=str(home.path), accounts=[_described(one) for one in accounts])

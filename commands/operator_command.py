@@ -98,14 +98,14 @@ def _scope(home: "Home", account: str, symbol: str, source: str) -> "Scope":
     Raises:
         core.model.failures.InvalidInput: If a name is malformed, or names no configured account.
     """
-    from config.accounts import load_accounts
+    from config.accounts import describe_accounts
     from core.model.failures import InvalidInput
     from core.model.identity import AccountId, parse_source, parse_symbol
     from core.model.standing import Scope
 
     named = AccountId.parse(account) if account else None
     if named:
-        configured = [settings.account for settings in load_accounts(home)]
+        configured = [settings.account for settings in describe_accounts(home)]
         if named not in configured:
             raise InvalidInput(f"account: {named} is not one of {', '.join(map(str, configured))}")
     return Scope(named, parse_symbol(symbol) if symbol else None, parse_source(source) if source else None)

@@ -73,7 +73,7 @@ def _contents(home: "Home", weights: Path | None, mappings: Path | None) -> "Tra
 
 
 def _rows(home: "Home", contents: "TradingContents", fee_percent: Decimal) -> "Sequence[Preview]":
-    from config.accounts import load_accounts
+    from config.accounts import describe_accounts
     from config.engine_settings_file import EngineSettingsFile
     from config.trading_files import parse_trading
     from core.decisions.judge_source import judge_source
@@ -98,7 +98,7 @@ def _rows(home: "Home", contents: "TradingContents", fee_percent: Decimal) -> "S
         candidate = Candidate(config, judged, settings.limits(), journal.standings(), fee_percent, now)
         rows = [
             preview_account(candidate, one.policy, journal.ledgers(one.account), passes.get(one.account))
-            for one in load_accounts(home)
+            for one in describe_accounts(home)
         ]
     return [row for account in rows for row in account]
 

@@ -60,7 +60,7 @@ def look(home: "Home") -> "EngineStatus":
     Raises:
         core.model.failures.InvalidConfig: If the accounts cannot be read.
     """
-    from config.accounts import load_accounts
+    from config.accounts import describe_accounts
     from config.engine_settings_file import EngineSettingsFile
     from core.decisions.judge_source import StalenessPolicy
     from core.model.failures import InvalidConfig
@@ -78,7 +78,7 @@ def look(home: "Home") -> "EngineStatus":
     frames = _frames(home, problems)
     return gather_status(
         home,
-        load_accounts(home),
+        describe_accounts(home),
         frames,
         lambda name: policies.get(name) or StalenessPolicy(),
         problems,

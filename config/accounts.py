@@ -1,12 +1,13 @@
 """The accounts that the operator configured, ready for the engine."""
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from config.consents import fingerprint, read_consents
+from config.consents import Consent, fingerprint, read_consents
 from config.credentials_file import read_credentials, read_outline
 from config.home import Home
 from config.key_providers.provider import Surroundings
@@ -17,11 +18,20 @@ from config.schemas.credentials import (
     AccountValue,
     ExchangeSection,
 )
+from core.model.failures import InvalidConfig
 from core.model.identity import AccountId
 from core.model.money import ZERO
 from core.model.policy import DEFAULT_CONCURRENT_SYMBOLS, AccountPolicy, OnForeignChange, OnLeverageRefused
 
-__all__ = ["AccountMode", "AccountSettings", "AccountValue", "OnLeverageRefused", "load_accounts", "outline_accounts"]
+__all__ = [
+    "AccountMode",
+    "AccountSettings",
+    "AccountValue",
+    "OnLeverageRefused",
+    "describe_accounts",
+    "load_accounts",
+    "outline_accounts",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +112,28 @@ def load_accounts(home: Home, around: Surroundings | None = None) -> tuple[Accou
     Raises:
         core.model.failures.InvalidConfig: Naming path, field and remedy, never a secret.
     """
-    document = read_credentials(home, around)
+    found = [_settings(account, section) for account, section in read_credentials(home, around).configured()]
     consents = read_consents(home.consents)
-    accounts = tuple(_settings(account, section) for account, section in document.configured())
-    if not accounts:
-        return tuple(
-            AccountSettings(AccountId(exchange), AccountMode.PAPER, is_armed=True) for exchange in DOCUMENTED_EXCHANGES
-        )
-    consented = {account: consent.key_fingerprint for account, consent in consents.items()}
-    return tuple(_armed(settings, consented.get(settings.account, "")) for settings in accounts)
+    return tuple(_armed(one, consents.get(one.account), is_opened=True) for one in found) or _paper_accounts()
+
+
+def describe_accounts(home: Home) -> tuple[AccountSettings, ...]:
+    """The accounts for people to look at: as load_accounts, but nobody is asked for a passphrase.
+
+    Where the key is not at hand, secrets are empty, and `is_armed` says whether any key was consented to.
+
+    Raises:
+        core.model.failures.InvalidConfig: If a file is invalid.
+    """
+    try:
+        return load_accounts(home, Surroundings(home, os.environ, None))
+    except InvalidConfig:
+        found = [
+            replace(_settings(account, section), api_key="", secret="", passphrase="")
+            for account, section in _outline(home)
+        ]
+    consents = read_consents(home.consents)
+    return tuple(_armed(one, consents.get(one.account), is_opened=False) for one in found) or _paper_accounts()
 
 
 def outline_accounts(home: Home) -> dict[AccountId, AccountMode]:
@@ -119,8 +142,8 @@ def outline_accounts(home: Home) -> dict[AccountId, AccountMode]:
     Raises:
         core.model.failures.InvalidConfig: As load_accounts, except that no key is needed.
     """
-    found = {account: section.mode for account, section in read_outline(home).configured()}
-    return found or {AccountId(exchange): AccountMode.PAPER for exchange in DOCUMENTED_EXCHANGES}
+    found = {account: section.mode for account, section in _outline(home)}
+    return found or {settings.account: settings.mode for settings in _paper_accounts()}
 
 
 def unconfigured_exchanges(home: Home) -> tuple[str, ...]:
@@ -153,11 +176,21 @@ def _settings(account: AccountId, section: ExchangeSection) -> AccountSettings:
     )
 
 
-def _armed(settings: AccountSettings, consented: str) -> AccountSettings:
+def _outline(home: Home) -> list[tuple[AccountId, ExchangeSection]]:
+    return list(read_outline(home).configured())
+
+
+def _paper_accounts() -> tuple[AccountSettings, ...]:
+    """What trades where no key was ever given."""
+    return tuple(AccountSettings(AccountId(name), AccountMode.PAPER, is_armed=True) for name in DOCUMENTED_EXCHANGES)
+
+
+def _armed(settings: AccountSettings, consent: Consent | None, *, is_opened: bool) -> AccountSettings:
     needs_no_consent = settings.mode is AccountMode.PAPER or (
         settings.mode is AccountMode.SANDBOX and all(_is_this_machine(url) for url in settings.urls.values())
     )
-    return replace(settings, is_armed=needs_no_consent or consented == settings.key_fingerprint)
+    is_consented = consent is not None and (not is_opened or consent.key_fingerprint == settings.key_fingerprint)
+    return replace(settings, is_armed=needs_no_consent or is_consented)
 
 
 def _is_this_machine(url: str) -> bool:

@@ -86,6 +86,9 @@ def _find_in_each(home: Home) -> Iterator[Finding]:
         if not path.exists():
             continue
         yield from _errors(lambda path=path: check_may_replace(path), Severity.WARNING)  # type: ignore[misc]
+        if file.is_undoable and path.stat().st_mode & 0o022:
+            text = "others than its owner may change it, and so what is traded"
+            yield Finding(Severity.WARNING, str(path), text, f"Run `chmod go-w {path}`.")
         if file.is_undoable:
             yield from _errors(lambda file=file, path=path: file.check(read_bytes(path, ""), path))  # type: ignore[misc]
 

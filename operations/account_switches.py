@@ -36,15 +36,11 @@ async def follow_switches(
     Args:
         switches: The operator's file.
         workers: The engine's accounts.
-        telemetry: Told of every change, and of an invalid file once.
+        telemetry: Told of every change.
         poll_seconds: Time between two looks.
     """
-    told = ""
     while True:
         apply_switches(switches.load(), workers, telemetry)
-        if switches.problem() != told:
-            told = switches.problem()
-            telemetry.tell("accounts file invalid, accounts stay" if told else "accounts file valid", problem=told)
         await asyncio.sleep(poll_seconds)
 
 

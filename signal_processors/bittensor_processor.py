@@ -18,7 +18,7 @@ import typer
 
 from config.bittensor_dialog import configure_bittensor
 from config.bittensor_settings import BittensorSettingsFile
-from config.credentials_file import REMEDY, read_credentials
+from config.credentials_file import REMEDY, read_bittensor_access
 from config.dialog import CONFIGURATION, DONE, FAILED, run_dialog, standard_console
 from config.dialog_options import FROM_FILE, NON_INTERACTIVE, SETTINGS
 from config.home import Home, find_home
@@ -133,7 +133,7 @@ def read_access(home: Home) -> Sn8Access:
     Raises:
         InvalidConfig: If the file is wrong or names none.
     """
-    section = read_credentials(home).bittensor_sn8
+    section = read_bittensor_access(home)
     key = section.api_key.get_secret_value()
     if not section.endpoint or not key:
         field = "bittensor_sn8.endpoint" if not section.endpoint else "bittensor_sn8.api_key"

@@ -5,9 +5,19 @@ from typing import Any
 
 import pytest
 
-from config.accounts import AccountMode, AccountSettings, load_accounts, unconfigured_exchanges
+from config.accounts import (
+    AccountMode,
+    AccountSettings,
+    describe_accounts,
+    load_accounts,
+    outline_accounts,
+    unconfigured_exchanges,
+)
 from config.consents import record_consent, withdraw_consent
 from config.home import Home
+from config.key_providers.key_file import key_file_path
+from config.key_providers.provider import Surroundings
+from config.secrets_upkeep import rotate_key
 from core.model.failures import InvalidConfig
 from core.model.identity import AccountId
 from core.model.policy import OnForeignChange
@@ -166,3 +176,30 @@ def test_no_representation_shows_a_secret(home: Home) -> None:
 
     assert set(settings.secrets) == {"CANARY-key-1", "CANARY-secret-1", "CANARY-pass"}
     assert "CANARY" not in repr(settings) + str(settings) + settings.key_fingerprint
+
+
+def test_accounts_are_described_without_their_key(
+    home: Home, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", around.environment["XDG_CONFIG_HOME"])
+    write(home, bybit={**KEYS, "enabled": False}, mexc={**KEYS, "api_key": "CANARY-key-2"})
+    rotate_key(home, around)
+    account = AccountId("bybit")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    record_consent(home.consents, account, by_name(home)["bybit"].key_fingerprint, at, "anna", {})
+    assert describe_accounts(home) == load_accounts(home)
+
+    key_file_path(around).unlink()
+
+    described = {str(one.account): (one.enabled, one.is_armed, one.secrets) for one in describe_accounts(home)}
+    assert described == {"bybit": (False, True, ()), "mexc": (True, False, ())}
+    assert outline_accounts(home) == {account: AccountMode.LIVE, AccountId("mexc"): AccountMode.LIVE}
+    with pytest.raises(InvalidConfig):
+        load_accounts(home)
+
+
+def test_an_invalid_file_is_not_described(home: Home) -> None:
+    write(home, bybit={**KEYS, "api_kee": "x"})
+
+    with pytest.raises(InvalidConfig, match="api_kee"):
+        describe_accounts(home)

@@ -85,6 +85,12 @@ def test_plain_secrets_and_unarmed_accounts_are_doubtful_and_never_shown(
     assert "CANARY" not in repr(findings)
 
 
+def test_a_file_that_others_may_change_is_doubtful(trading_home: Home, around: Surroundings) -> None:
+    trading_home.signal_weights.chmod(0o664)
+
+    assert any("chmod go-w" in finding.remedy for finding in find(trading_home, around))
+
+
 def test_a_name_is_enough_of_its_beginning() -> None:
     assert operator_file("signal_w").name == "signal_weight_config.json"
     for ambiguous in ("", "x"):

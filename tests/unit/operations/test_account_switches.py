@@ -15,6 +15,7 @@ from config.schemas.credentials import CREDENTIALS
 from core.model.identity import AccountId
 from core.model.policy import AccountPolicy
 from operations.account_switches import apply_switches, follow_switches
+from operations.file_problems import watch_problems
 from simulation.bare_world import ToldFacts
 from simulation.virtual_time import run_virtually
 
@@ -94,16 +95,16 @@ def test_a_vanished_account_or_file_switches_nothing(desk: Desk) -> None:
 
 def test_a_running_engine_follows_the_file_and_tells_an_invalid_one_once(desk: Desk) -> None:
     async def story() -> None:
-        following = asyncio.create_task(follow_switches(desk.switches, desk.accounts, desk.told))
+        tasks = [
+            asyncio.create_task(follow_switches(desk.switches, desk.accounts, desk.told)),
+            asyncio.create_task(watch_problems((desk.switches,), desk.told)),
+        ]
         for change in ({"enabled": 0}, {"enabled": False}):
             desk.edit({"mexc": change})
             await asyncio.sleep(5)
-        following.cancel()
+        for task in tasks:
+            task.cancel()
 
     run_virtually(story())
 
-    assert desk.told.names() == [
-        "accounts file invalid, accounts stay",
-        "account disabled",
-        "accounts file valid",
-    ]
+    assert desk.told.names() == ["settings invalid, last valid ones stay", "account disabled", "settings valid"]
