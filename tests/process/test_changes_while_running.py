@@ -19,6 +19,7 @@ from config.history import ConfigHistory
 from config.home import Home
 from config.key_providers.provider import Surroundings
 from config.secrets_upkeep import rotate_key
+from core.model.failures import StorageFailure
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from operations.journal_file import read_only
@@ -83,8 +84,11 @@ class Desk:
         """The confirmed depth of each of the exchanges, None where none is."""
         if not self.home.journal.exists():
             return {None}
-        with read_only(self.home.journal) as journal:
-            ledgers = [journal.ledger(AccountId(exchange), BTC) for exchange in exchanges]
+        try:
+            with read_only(self.home.journal) as journal:
+                ledgers = [journal.ledger(AccountId(exchange), BTC) for exchange in exchanges]
+        except StorageFailure:  # the engine has not finished making it
+            return {None}
         return {ledger.confirmed_depth if ledger.is_confirmed else None for ledger in ledgers}
 
     @asynccontextmanager
