@@ -7,8 +7,8 @@ from typing import Any
 
 from commands.init_alert import ALERT_ADVICE, alert_message
 from config import asset_mapping, credentials, signal_weights
-from config.credentials_file import format_credentials, parse_credentials, plain_secrets
-from config.dialog import Console, FileDraft, choice
+from config.credentials_file import Formatted, format_credentials, parse_credentials, plain_secrets
+from config.dialog import Console, FileDraft, choice, interrupts_too_late
 from config.dialog_mappings import SourceEntries, read_unified
 from config.dialog_options import split_setting
 from config.dialog_set_up import (
@@ -186,9 +186,26 @@ def _write(
     plan: Plan,
 ) -> str:
     """Write what changed; the webhook's key or what stands for an older one, empty when none is required."""
-    _save_credentials(console, around, drafts.credentials, content.credentials, stored)
-    _save(console, drafts.mapping, asset_mapping.written_document(content.mapping, content.sources), content.mapping)
-    _save(console, drafts.weights, [pair.written() for pair in content.pairs.values()], content.weights)
+    secrets = _format_credentials(around, drafts.credentials, content.credentials, stored)
+    mapping = asset_mapping.written_document(content.mapping, content.sources)
+    weights = [pair.written() for pair in content.pairs.values()]
+    for draft in (drafts.credentials, drafts.mapping, drafts.weights):
+        draft.check_unchanged()
+    with interrupts_too_late():
+        if secrets is None:
+            drafts.credentials.restrict()
+        else:
+            drafts.credentials.save(secrets.content)
+            console.say(f"Written: {drafts.credentials.path}, every secret in it encrypted")
+        _save(console, drafts.mapping, mapping, content.mapping)
+        _save(console, drafts.weights, weights, content.weights)
+        key = _make_key(console, home, clock, content, plan)
+    if secrets and secrets.notice:
+        console.say(f"\n{secrets.notice}")
+    return key
+
+
+def _make_key(console: Console, home: Home, clock: Clock, content: Content, plan: Plan) -> str:
     if not plan.makes_key or TRADINGVIEW not in plan.sources:
         return "" if content.keys is None else KEPT_KEY
     keys, text = add_key(content.keys or (), STRATEGY, clock.now())
@@ -197,18 +214,14 @@ def _write(
     return text
 
 
-def _save_credentials(
-    console: Console, around: Surroundings, draft: FileDraft, document: CredentialsDocument, stored: CredentialsDocument
-) -> None:
+def _format_credentials(
+    around: Surroundings, draft: FileDraft, document: CredentialsDocument, stored: CredentialsDocument
+) -> Formatted | None:
+    """The file's new bytes, None when it may stay as it is."""
     is_plain = draft.content is not None and bool(plain_secrets(draft.content, draft.path))
     if document.model_dump() == stored.model_dump() and not is_plain:
-        draft.restrict()
-        return
-    formatted = format_credentials(document, draft.path, draft.content, around)
-    draft.save(formatted.content)
-    console.say(f"Written: {draft.path}, every secret in it encrypted")
-    if formatted.notice:
-        console.say(f"\n{formatted.notice}\n")
+        return None
+    return format_credentials(document, draft.path, draft.content, around)
 
 
 def _save(console: Console, draft: FileDraft, document: object, stored: object) -> None:
@@ -228,6 +241,8 @@ def _tell_next(console: Console, plan: Plan, key: str) -> None:
     for source in plan.sources:
         console.say(f"  {SERVICES[source]}")
     console.say("  python3 execute_trades.py")
+    if plan.is_live and TRADINGVIEW in plan.sources and not key:
+        console.say("With live accounts the endpoint does not start without a key: ./engine webhook keys add NAME")
     if plan.is_live:
         console.say("Live accounts send no order yet: see what the engine would do, then ./engine arm.")
     console.say()

@@ -14,6 +14,7 @@ import hashlib
 import signal
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,14 +171,23 @@ class FileDraft:
             InvalidConfig: If it is another's or read-only.
             StorageFailure: If it cannot be written.
         """
-        if _read_if_present(self._path) != self._content:
-            raise EngineError(f"{self._path} was changed by someone else meanwhile. Nothing was written; start again.")
-        check_may_replace(self._path)
-        with _interrupts_deferred():
+        self.check_unchanged()
+        with interrupts_too_late():
             write_atomically(self._path, content, self._mode)
             if self._mode == SHARED_MODE:
                 record_written(self._path, self._content, content, author=self._author)
             self._content = content
+
+    def check_unchanged(self) -> None:
+        """Nothing, while the file is the one that was loaded and may be replaced.
+
+        Raises:
+            EngineError: If it is another one by now.
+            InvalidConfig: If it is another user's or read-only.
+        """
+        if _read_if_present(self._path) != self._content:
+            raise EngineError(f"{self._path} was changed by someone else meanwhile. Nothing was written; start again.")
+        check_may_replace(self._path)
 
     def restrict(self) -> None:
         """Take away what others may do with the file beyond its mode; its content stays as it is."""
@@ -248,6 +258,19 @@ def mask(secret: str) -> str:
     return MASK + (secret[-_SHOWN_OF_A_KEY:] if len(secret) >= _LENGTH_FROM_WHICH_AN_END_IS_SHOWN else "")
 
 
+@contextmanager
+def interrupts_too_late() -> Iterator[None]:
+    """Let Ctrl-C pass unheeded while the block runs: it came too late to mean that nothing is written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Ctrl-C interrupts the main thread only
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _read_if_present(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
@@ -257,15 +280,3 @@ def _read_if_present(path: Path) -> bytes | None:
         raise InvalidConfig(
             str(path), "", "", f"cannot be read: {error.strerror}", "Check its owner and mode."
         ) from error
-
-
-@contextmanager
-def _interrupts_deferred() -> Iterator[None]:
-    """Let Ctrl-C pass unheeded while the block runs: it came too late to mean that nothing is written."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        if signal.SIGINT in signal.sigpending():
-            signal.sigwait({signal.SIGINT})
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

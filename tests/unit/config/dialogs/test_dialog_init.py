@@ -1,7 +1,9 @@
 """The first set-up without a terminal: what it writes, keeps and refuses."""
 
 import json
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,31 @@ def test_the_result_is_looked_at_before_the_last_words_which_come_in_any_case(ta
     done = talk(lambda console: set_up(console, home, around(home), StillClock(), Wishes(is_asked=False), look))
     assert done.code == DONE
     assert '"key": "tek_' in done.shown
+
+
+def test_ctrl_c_between_two_files_comes_too_late(talk: Talking, home: Home) -> None:
+    class InterruptingClock(StillClock):
+        def now(self) -> datetime:
+            os.kill(os.getpid(), signal.SIGINT)
+            return NOW
+
+    wishes = Wishes(is_asked=False)
+    done = talk(lambda console: set_up(console, home, around(home), InterruptingClock(), wishes))
+    assert done.code == DONE
+    assert load_keys(home)
+    assert '"key": "tek_' in done.shown
+
+
+def test_a_file_that_changed_meanwhile_stops_the_writing_of_all(talk: Talking, home: Home) -> None:
+    def answers() -> Iterator[str]:
+        yield from [""] * (ALL_ENTER_QUESTIONS - 1)
+        home.signal_weights.write_text("[]")
+        yield ""
+
+    stopped = talk(session(home), answers())
+    assert stopped.code == FAILED
+    assert "was changed by someone else meanwhile" in stopped.complaint
+    assert contents(home) == {"signal_weight_config.json": b"[]"}
 
 
 def test_keys_are_never_dropped_for_paper(talk: Talking, home: Home) -> None:
