@@ -98,13 +98,14 @@ async def _serve(
 @asynccontextmanager
 async def _price_source(prices: str) -> "AsyncIterator[PriceSource | None]":
     from operations.wall_clock import WallClock
-    from paper.live_prices import LivePrices
     from paper.markets import listed_coins
     from paper.prices import RecordedPrices
 
     if prices == "walk":
         yield None
     elif prices == "live":
+        from paper.live_prices import LivePrices  # noqa: PLC0415 - it loads every exchange that ccxt knows
+
         live = LivePrices(listed_coins())
         await live.start()
         try:
