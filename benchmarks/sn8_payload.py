@@ -30,7 +30,7 @@ from operations.wall_clock import WallClock
 from paper.sn8 import Sn8Request, Sn8Response, Sn8Server
 from paper.sn8_session import Sn8Session
 from paper.sn8_world import PAIRS, Sn8World
-from signal_processors.bittensor_client import Sn8Access
+from signal_processors.bittensor_client import POSITIONS_PATH, Sn8Access
 from signal_processors.bittensor_mapping import SOURCE
 from signal_processors.bittensor_poller import BittensorPoller
 from signal_processors.records import RecordLog
@@ -68,8 +68,9 @@ class _Bodies(Sn8Server):
         self._bodies = bodies
 
     def answer(self, request: Sn8Request) -> Sn8Response:
-        """The next body; the last stays."""
-        del request
+        """The next body; the last stays. Nothing else is here."""
+        if request.path != POSITIONS_PATH:
+            return Sn8Response(404, {}, b"{}")
         body = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
         return Sn8Response(200, {"Content-Encoding": "gzip"}, body)
 

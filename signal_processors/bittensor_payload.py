@@ -24,6 +24,9 @@ ReturnFactor = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 BODY_LIMIT_BYTES = 256 << 20
 LIVE_TIER = 100
 _SLICE_BYTES = 1 << 20
+_PACKED_SLICE_BYTES = 1 << 14
+"""Gzip expands at most a thousandfold, so that one slice never unpacks to more than 16 MiB."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _NOT_FINITE = re.compile(rb"(?<=[:,\[\s])-?(?:NaN|Infinity)(?=[,\]}\s])")
 _MAXIMUM_LEVERAGE = 4
@@ -40,7 +43,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     quantity: float | None = None
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """One position. Returns are factors, 1.0 is flat; `close_ms` is 0, null or missing while it is open."""
 
     position_uuid: str
@@ -68,7 +71,7 @@ class Position(msgspec.Struct, frozen=True):
         return stated if isinstance(stated, float | int) and math.isfinite(stated) and stated > 0 else 0.0
 
 
-class Miner(msgspec.Struct, frozen=True):
+class Miner(msgspec.Struct, frozen=True, gc=False):
     """One miner. Return fields are factors over closed positions; `tier` stands only in answers below tier 100."""
 
     thirty_day_returns: ReturnFactor
@@ -103,20 +106,20 @@ async def inflate(body: bytes) -> bytes:
     if not body.startswith(_GZIP_MAGIC):
         return body
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    parts, size, pending = [], 0, body
+    parts, size, rested_at = [], 0, 0
     try:
-        while not unpacker.eof:
-            part = unpacker.decompress(pending, _SLICE_BYTES)
-            pending = unpacker.unconsumed_tail
-            if not (part or pending or unpacker.eof):
-                raise InvalidInput("the answer is cut: its gzip stream has no end")
-            size += len(part)
+        for start in range(0, len(body), _PACKED_SLICE_BYTES):
+            parts.append(unpacker.decompress(body[start : start + _PACKED_SLICE_BYTES]))
+            size += len(parts[-1])
             if size > BODY_LIMIT_BYTES:
                 raise InvalidInput(f"the answer unpacks to more than {BODY_LIMIT_BYTES >> 20} MiB")
-            parts.append(part)
-            await asyncio.sleep(0)
+            if size - rested_at > _SLICE_BYTES:
+                rested_at = size
+                await asyncio.sleep(0)
     except zlib.error as error:
         raise InvalidInput(f"the answer is damaged gzip: {error}") from error
+    if not unpacker.eof:
+        raise InvalidInput("the answer is cut: its gzip stream has no end")
     return b"".join(parts)
 
 
