@@ -298,7 +298,10 @@ class AccountWorker:
             return True
         if newest is None or newest is targets:
             return False
-        return newest.by_symbol.get(symbol) != targets.by_symbol.get(symbol) or symbol in newest.unready
+        before, after = targets.by_symbol.get(symbol), newest.by_symbol.get(symbol)
+        if before is None or after is None:
+            return before is not after
+        return (before.depth, before.leverage) != (after.depth, after.leverage) or symbol in newest.unready
 
     def _worker_of(self, symbol: Symbol) -> SymbolWorker:
         if symbol not in self._symbols:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.decisions.judge_source import OnStale, StalenessPolicy
+from core.model.events import OrderIntended
 from core.model.failures import InvalidInput
 from core.model.identity import AccountId, Symbol
 from core.model.order import OrderIntent
@@ -432,6 +433,51 @@ def test_fault_81_a_disk_that_fills_up_under_an_increase_sends_nothing(tmp_path:
 
         assert (world.held(BTC), world.held(ETH)) == (D("0.06"), D("0.6"))
         assert world.ledger(BTC).unsettled == ()
+
+    live(tmp_path, story)
+
+
+def test_fault_81_an_increase_that_was_not_journaled_is_not_in_flight_either(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        note = world.journal.note
+
+        async def fill_up_after(*events: object) -> bool:
+            kept = await note(*events)  # type: ignore[arg-type]  # passed on
+            world.disk.is_full = True
+            return kept
+
+        world.journal.note = fill_up_after  # type: ignore[method-assign]
+        world.sources.say(BTC="0.2")
+        await world.cycle(2)
+
+        assert (world.held(), world.ledger().unsettled) == (D("0.06"), ())
+
+    live(tmp_path, story)
+
+
+def test_fault_81_a_reduction_that_the_disk_did_not_keep_goes_out_under_an_id_of_its_own(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        ids: list[str] = []
+        world.exchange.on_submit = lambda intent: ids.append(intent.client_order_id)
+        note = world.journal.note
+
+        async def fill_up_before_the_order(*events: object) -> bool:
+            world.disk.is_full = world.disk.is_full or isinstance(events[0], OrderIntended)
+            return await note(*events)  # type: ignore[arg-type]  # passed on
+
+        world.journal.note = fill_up_before_the_order  # type: ignore[method-assign]
+        world.sources.say(BTC="0.05")
+        await world.cycle()
+        assert world.held() == D("0.03")
+        world.disk.is_full = False
+        world.restart()
+        world.sources.say(BTC="0.02")
+        await world.cycle(3)
+
+        assert world.held() == D("0.012")
+        assert len(set(ids)) == len(ids) == 2
 
     live(tmp_path, story)
 

@@ -194,6 +194,21 @@ def test_adopt_takes_over_a_position_at_first_sight_and_brings_it_to_its_target(
     live(tmp_path, story)
 
 
+def test_an_agreement_to_adopt_ends_with_the_first_read_and_is_not_kept_for_later(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        world.commands.give(Verb.ADOPT, account="bybit", symbol="BTCUSDT")
+        await world.cycle()
+        world.exchange.positions[BTC] = D("0.5")
+        await world.cycle(2)
+
+        assert world.held() == D("0.5")
+        assert world.ledger().owned == D("0.06")
+
+    live(tmp_path, story)
+
+
 def test_one_account_can_be_halted_alone(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.commands.give(Verb.HALT, account="mexc")
