@@ -10,12 +10,14 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import ccxt.async_support as ccxt
+
 from paper.house import PaperHouse
 from paper.rules import EXCHANGE_NAMES
-from simulation.paper_clients import SteadyClock, open_client
 
 ETH = "ETH/USDT:USDT"
 POSITIONS = 20
@@ -26,7 +28,11 @@ PARAMS: dict[str, dict[str, object]] = {
     "kucoin": {"marginMode": "isolated", "leverage": 3},
     "mexc": {"openType": 1, "leverage": 3},
 }
-WANTED_PER_SECOND = 2_000
+OPTIONS: dict[str, dict[str, object]] = {
+    "bybit": {"fetchMarkets": {"types": ["linear"]}},
+    "mexc": {"defaultType": "swap"},
+}
+CLASSES = {"bybit": ccxt.bybit, "blofin": ccxt.blofin, "kucoin": ccxt.kucoinfutures, "mexc": ccxt.mexc}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,14 @@ class Rate:
     call: str
     own_per_second: int
     with_ccxt_per_second: int
+
+
+class StillClock:
+    """core.ports.clock.Clock that stands still, so that prices do."""
+
+    def now(self) -> datetime:
+        """Always the same moment."""
+        return datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 class Recorder:
@@ -71,8 +85,8 @@ async def measure(exchange: str, requests: int = 2_000) -> list[Rate]:
         exchange: Its name.
         requests: How many per measurement.
     """
-    house = PaperHouse(SteadyClock(), is_limited=False)
-    client = await open_client(house, exchange, Decimal(10_000_000))
+    house = PaperHouse(StillClock(), is_limited=False)
+    client = await _open_client(house, exchange)
     stamps = iter(range(house.world.now_ms() + 1, house.world.now_ms() + 1_000_000))
     client.milliseconds = (lambda: next(stamps)) if exchange == "blofin" else house.world.now_ms
     if exchange == "mexc":
@@ -88,6 +102,24 @@ async def measure(exchange: str, requests: int = 2_000) -> list[Rate]:
     if house.ledger.count("refused_request") or house.ledger.count("refusal"):
         raise RuntimeError(f"{exchange}: some requests were refused, so the rates mean nothing")
     return rates
+
+
+async def _open_client(house: PaperHouse, exchange: str) -> Any:  # noqa: ANN401 - ccxt has no types
+    keys = house.open_account(exchange, "main", Decimal(10_000_000))
+    client = CLASSES[exchange](
+        {
+            "apiKey": keys.api_key,
+            "secret": keys.secret,
+            "password": keys.passphrase,
+            "session": house.session(),
+            "enableRateLimit": False,
+            "options": OPTIONS.get(exchange, {}),
+        }
+    )
+    client.urls["api"] = house.urls(exchange)
+    client.milliseconds = house.world.now_ms
+    await client.load_markets()
+    return client
 
 
 def _calls(client: Any, exchange: str) -> dict[str, Callable[[int], Awaitable[object]]]:  # noqa: ANN401 - ccxt has no types

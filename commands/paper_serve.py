@@ -104,7 +104,7 @@ async def _price_source(prices: str) -> "AsyncIterator[PriceSource | None]":
     if prices == "walk":
         yield None
     elif prices == "live":
-        from paper.live_prices import LivePrices  # noqa: PLC0415 - it loads every exchange that ccxt knows
+        from paper.live_prices import LivePrices
 
         live = LivePrices(listed_coins())
         await live.start()
