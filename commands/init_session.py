@@ -28,7 +28,7 @@ from config.home import Home
 from config.key_providers.provider import Surroundings
 from config.schemas.credentials import CredentialsDocument
 from config.webhook_keys import WebhookKey, add_key, load_keys, save_keys
-from core.model.failures import InvalidInput
+from core.model.failures import InvalidConfig, InvalidInput
 from core.model.identity import SourceName, Symbol, parse_source
 from core.ports.clock import Clock
 
@@ -130,8 +130,7 @@ def set_up(
 def _read(console: Console, home: Home, around: Surroundings, drafts: Drafts) -> Content:
     empty: dict[str, Any] = {}
     mapping = drafts.mapping.load(asset_mapping.parse_document, empty)
-    no_weights: list[Any] = []
-    weights = drafts.weights.load(signal_weights.parse_document, no_weights)
+    weights = _read_weights(drafts.weights)
     return Content(
         drafts.credentials.load(lambda text, path: parse_credentials(text, path, around), CredentialsDocument()),
         mapping,
@@ -140,6 +139,15 @@ def _read(console: Console, home: Home, around: Surroundings, drafts: Drafts) ->
         signal_weights.as_pairs(weights),
         load_keys(home),
     )
+
+
+def _read_weights(draft: FileDraft) -> list[Any]:
+    nothing: list[Any] = []
+    try:
+        return draft.load(signal_weights.parse_document, nothing)
+    except InvalidConfig as error:
+        remedy = f"{error.remedy} python3 config/signal_weights.py asks anew for values out of bounds."
+        raise InvalidConfig(error.path, error.field, error.value, error.problem, remedy) from error
 
 
 def _with_wishes(plan: Plan, wishes: Wishes) -> Plan:

@@ -172,7 +172,8 @@ def _read_account(answer: str) -> AccountId | None:
 
 def _read_endpoint(answer: str) -> str:
     scheme, separator, rest = answer.partition("://")
-    if scheme.lower() not in ("http", "https") or not separator or not rest or any(map(str.isspace, answer)):
+    is_clean = answer.isprintable() and not any(map(str.isspace, answer))
+    if scheme.lower() not in ("http", "https") or not separator or not rest or not is_clean:
         raise InvalidInput("The endpoint is an address that begins with https:// or http://.")
     return f"{scheme.lower()}://{rest}"
 
