@@ -162,13 +162,13 @@ def recompute_leverage(orders: Sequence[Order]) -> float:
     return net
 
 
-def count_disagreements(miners: Mapping[str, Miner], symbols: Collection[str], tolerance: float = 1e-9) -> int:
+def count_disagreements(miners: Mapping[str, Miner], pairs: Collection[str], tolerance: float = 1e-9) -> int:
     """How many open positions state a leverage other than that of their orders."""
     return sum(
         abs(recompute_leverage(position.orders) - position.net_leverage) > tolerance
         for miner in miners.values()
         for position in miner.positions
-        if position.pair in symbols and not position.is_closed_position and not position.is_hl
+        if position.pair in pairs and not position.is_closed_position and not position.is_hl
     )
 
 

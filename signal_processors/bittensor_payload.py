@@ -181,6 +181,8 @@ def _select(miner: Miner, pairs: frozenset[str], unmapped: dict[str, int]) -> Mi
         if not position.trade_pair or not isinstance(position.trade_pair[0], str):
             raise InvalidInput(f"position {position.position_uuid}: trade_pair has no id")
         if position.trade_pair[0] in pairs:
+            if not position.is_closed_position and position.pair_maximum == 0:
+                raise InvalidInput(f"position {position.position_uuid}: trade_pair states no largest leverage")
             wanted.append(position)
         elif not position.is_closed_position:
             unmapped[position.pair] = unmapped.get(position.pair, 0) + 1

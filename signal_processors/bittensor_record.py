@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.model.money import plain
+from signal_processors.bittensor_corrected import count_disagreements
 from signal_processors.bittensor_evaluation import Evaluation
 from signal_processors.bittensor_payload import Payload
 
@@ -12,6 +13,8 @@ _LONGEST_LIST = 500
 
 def describe(evaluation: Evaluation, payload: Payload, url: str) -> Mapping[str, Any]:
     """What an auditor needs to follow a depth back to its miners.
+
+    `disagreeing` counts open positions whose orders add up to another leverage than the server states.
 
     Args:
         evaluation: What was believed.
@@ -25,6 +28,7 @@ def describe(evaluation: Evaluation, payload: Payload, url: str) -> Mapping[str,
         "tier": payload.tier,
         "miners": len(payload.miners),
         "malformed": dict(list(payload.dropped.items())[:_LONGEST_LIST]),
+        "disagreeing": count_disagreements(payload.miners, state.signals),
         "reason": evaluation.reason,
         "depths": {pair: plain(signal.depth) for pair, signal in state.signals.items()},
         "ranked": [

@@ -36,6 +36,8 @@ def test_a_poll_publishes_a_depth_for_every_mapped_id_and_records_why(home: Home
         (record,) = [item for item in read_records(home.raw_signals("bittensor")) if isinstance(item, Record)]
         assert {signal.record_id for signal in frame.signals} == {str(record.sequence)}
         assert record.content["miners"] == 24
+        assert record.content["disagreeing"] == 0
+        assert sum(weight for _hotkey, _score, weight in record.content["ranked"]) == pytest.approx(1)
 
     play_sn8(home, story)
 
