@@ -133,18 +133,15 @@ def domain(name: Annotated[str, typer.Argument(help="The public name, such as tv
       ./engine webhook domain tv.example.com
     """
     from config.home import find_home
-    from config.webhook_settings import check_domain
-    from core.model.failures import EngineError, InvalidInput
+    from core.model.failures import EngineError, InvalidConfig, InvalidInput
     from signal_endpoints.domain_files import set_up_domain
 
     try:
-        check_domain(name)
-    except ValueError as error:
-        raise _complaint(f"domain: {error}", USAGE) from error
-    try:
         text = set_up_domain(find_home(), name)
-    except InvalidInput as error:
+    except InvalidConfig as error:
         raise _complaint(str(error), CONFIGURATION) from error
+    except InvalidInput as error:
+        raise _complaint(str(error), USAGE) from error
     except EngineError as error:
         raise _complaint(str(error), FAILED) from error
     _console().print(text)
