@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from signal_endpoints.tradingview_service import TradingViewService
+from signal_processors.tradingview_lane import Verdict
 
 
 class WebhookMetrics(Collector):
@@ -27,7 +28,9 @@ class WebhookMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The counters and gauges as they stand."""
         processor = self._service.processor
-        yield _counter("messages", "Messages stored, by what became of them.", "verdict", processor.counts)
+        # Every verdict is there from the start: an increase from nothing is no increase to Prometheus.
+        counts = {str(verdict): processor.counts[str(verdict)] for verdict in Verdict}
+        yield _counter("messages", "Messages stored, by what became of them.", "verdict", counts)
         yield _counter("refused", "Requests refused before they were stored.", "reason", self._service.refused)
         yield _gauge("held_opens", "Opens held beside a flat in force.", len(processor.book.held()))
         yield _gauge("authenticated", "1 when keys are required.", float(self._service.rules().authenticated))

@@ -68,6 +68,20 @@ async def test_invalid_settings_stop_the_start_with_78_and_a_wrong_name_with_2(r
     assert (await run_endpoint("not a domain")).process.returncode == 2
 
 
+async def test_with_a_domain_it_writes_the_files_and_runs(run_endpoint: MakeEndpoint) -> None:
+    endpoint = await run_endpoint("tv.example.com")
+    headers = {"Host": "tv.example.com", "X-Forwarded-For": "52.89.214.238"}
+    async with aiohttp.ClientSession() as session:
+        async with session.post(endpoint.url, data=json.dumps(LONG), headers=headers) as answer:
+            assert answer.status == 200
+        async with session.post(endpoint.url, data=json.dumps(LONG), headers=headers | {"Host": "evil.com"}) as answer:
+            assert answer.status == 403
+
+    assert await endpoint.stop() == 0
+    assert b"sudo certbot certonly --config" in endpoint.output
+    assert (endpoint.home.path / "webhook_domain" / "webhook-https.conf").exists()
+
+
 async def test_300_half_sent_requests_are_cut_and_a_message_passes_meanwhile(run_endpoint: MakeEndpoint) -> None:
     endpoint = await run_endpoint()
     beginnings = (

@@ -43,7 +43,7 @@ def test_every_message_of_the_readme_is_read_as_it_says() -> None:
     assert isinstance(state, Alert)
     assert isinstance(long, Alert)
     assert isinstance(exit_message, Alert)
-    assert (state.depth, long.depth, exit_message.depth) == (Decimal("0.5"), Decimal("0.058"), 0)
+    assert (state.depth, long.depth, exit_message.depth) == (Decimal("0.5"), Decimal("0.058"), Decimal(0))
     assert state.before
     assert state.after
     assert beat == Beat()
