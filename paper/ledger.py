@@ -36,7 +36,11 @@ class Entry:
 
 
 class Ledger:
-    """An append-only list; the oldest entries are dropped, the hash covers all of them."""
+    """An append-only list; the oldest entries are dropped, the hash covers all of them.
+
+    Attributes:
+        observers: Called with every entry as it is appended.
+    """
 
     def __init__(self, kept: int = KEPT_ENTRIES) -> None:
         self._entries: deque[Entry] = deque()
@@ -45,6 +49,7 @@ class Ledger:
         self._unhashed: deque[Entry] = deque()
         self._count = 0
         self._kinds: Counter[tuple[str, str]] = Counter()
+        self.observers: list[Callable[[Entry], None]] = []
 
     def record(
         self, at_ms: int, kind: str, exchange: str = "", account: str = "", facts: Mapping[str, object] | None = None
@@ -55,6 +60,8 @@ class Ledger:
         self._entries.append(entry)
         self._unhashed.append(entry)
         self._kinds[exchange, kind] += 1
+        for observe in self.observers:
+            observe(entry)
         if len(self._entries) > self._kept:
             self._entries.popleft()
         if len(self._unhashed) >= self._kept:

@@ -8,9 +8,9 @@ virtual, and what the poller and the adapters reach are the exchanges and the SN
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from config.accounts import AccountMode, AccountSettings
 from config.files import format_json, write_atomically
 from config.home import Home
 from core.model.identity import AccountId
-from core.ports.telemetry import Telemetry
+from core.ports.exchange import Exchange
 from execute_trades import Engine, World, connect_paper
 from operations.committers import commit_inline
 from paper.house import PaperHouse
@@ -32,9 +32,12 @@ from signal_processors.bittensor_mapping import SOURCE as BITTENSOR
 from signal_processors.bittensor_poller import BittensorPoller
 from signal_processors.records import RecordLog
 from simulation.virtual_time import START, VirtualClock
+from simulation.watcher import Watcher
 
 EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 SN8_KEY = "made-sn8-key"
+DEFAULT_WEIGHT = Decimal("0.2")
+MINERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +57,39 @@ class Plan:
     exchanges: Sequence[str] = EXCHANGES
 
 
-@dataclass
-class Quiet:
-    """core.ports.telemetry.Telemetry that keeps the newest facts."""
-
-    facts: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-
-    def tell(self, event: str, **facts: object) -> None:
-        """Keep one fact."""
-        self.facts.append((event, facts))
+@dataclass(frozen=True, slots=True)
+class _RunningEngine:
+    engine: Engine
+    stop: asyncio.Event
+    task: "asyncio.Task[None]"
+    exchanges: Sequence[Exchange]
 
 
 class WholeWorld:
-    """One home, the exchanges, the services over them; `engine` may be stopped and started again."""
+    """One home, the exchanges, the services over them; the engine may be stopped and started again."""
 
-    def __init__(self, folder: Path, plan: Plan, telemetry: Telemetry) -> None:
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        loop = asyncio.get_running_loop()
         self.plan = plan
         self.home = Home(folder)
-        self.telemetry = telemetry
-        self.clock = VirtualClock(asyncio.get_running_loop())
+        self.clock = VirtualClock(loop)
         self.house = PaperHouse(self.clock, seed=plan.seed)
-        self.webhook = TradingViewService(self.home, self.clock, telemetry)
-        self.sn8 = Sn8Server(Sn8World(plan.seed, START), self.clock, {SN8_KEY: 100})
+        self.watcher = Watcher(self.house, loop.time)
+        self.telemetry = self.watcher
+        self.webhook = TradingViewService(self.home, self.clock, self.watcher)
+        self.sn8 = Sn8Server(Sn8World(plan.seed, START, MINERS), self.clock, {SN8_KEY: 100})
         self._epochs = random.Random(f"epochs {plan.seed}")
+        self._running: _RunningEngine | None = None
         self._write_config()
+
+    def write_weights(self, weights: Mapping[str, Decimal]) -> None:
+        """What the operator's dialog leaves: TradingView's weight per symbol, a tenth for the network beside it."""
+        entries = [self._entry(symbol, weight) for symbol, weight in weights.items()]
+        write_atomically(self.home.signal_weights, format_json(entries))
+
+    def spoil_weights(self) -> None:
+        """An edit that ends in the middle of a word."""
+        write_atomically(self.home.signal_weights, b'[{"symbol": "BTCUS')
 
     def _write_config(self) -> None:
         mappings = {
@@ -85,10 +97,10 @@ class WholeWorld:
             "bittensor": {symbol.removesuffix("T"): symbol for symbol in self.plan.network_symbols},
         }
         write_atomically(self.home.asset_mapping, format_json(mappings))
-        write_atomically(self.home.signal_weights, format_json([self._weights(symbol) for symbol in self.plan.symbols]))
+        self.write_weights(dict.fromkeys(self.plan.symbols, DEFAULT_WEIGHT))
 
-    def _weights(self, symbol: str) -> dict[str, object]:
-        sources: list[dict[str, object]] = [{"source": "tradingview", "weight": Decimal("0.2")}]
+    def _entry(self, symbol: str, weight: Decimal) -> dict[str, object]:
+        sources: list[dict[str, object]] = [{"source": "tradingview", "weight": weight}]
         if symbol in self.plan.network_symbols:
             sources.append({"source": "bittensor", "weight": Decimal("0.1")})
         return {"symbol": symbol, "leverage": 3, "sources": sources}
@@ -127,9 +139,8 @@ class WholeWorld:
             stack.push_async_callback(_end, polling)
             yield
 
-    @asynccontextmanager
-    async def engine(self) -> AsyncIterator[Engine]:
-        """The engine over the home as it is on disk, running while the block runs."""
+    async def start_engine(self) -> Engine:
+        """The engine over the home as it is on disk, running from now on."""
         accounts = [
             AccountSettings(AccountId(exchange), AccountMode.PAPER, is_armed=True) for exchange in self.plan.exchanges
         ]
@@ -139,15 +150,35 @@ class WholeWorld:
         epoch = f"{self._epochs.getrandbits(128):032x}"
         engine = Engine(self.home, accounts, World(self.clock, self.telemetry, commit_inline, epoch, exchanges))
         stop = asyncio.Event()
-        running = asyncio.create_task(engine.run(stop))
-        try:
-            yield engine
-        finally:
-            stop.set()
-            await running
-            for exchange in exchanges.values():
-                await exchange.close()
-            engine.close()
+        self._running = _RunningEngine(engine, stop, asyncio.create_task(engine.run(stop)), list(exchanges.values()))
+        return engine
+
+    async def stop_engine(self, *, is_crash: bool = False) -> None:
+        """Stop the engine: as asked, or by forgetting everything but the disk."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        running.stop.set()
+        if is_crash:
+            running.task.cancel()
+        await asyncio.gather(running.task, return_exceptions=is_crash)
+        for exchange in running.exchanges:
+            await exchange.close()
+        running.engine.close()
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that runs now."""
+        return self._running.engine if self._running else None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Engine]:
+        """The services and the engine, while the block runs."""
+        async with self.services():
+            try:
+                yield await self.start_engine()
+            finally:
+                await self.stop_engine()
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from simulation.virtual_time import run_virtually
-from simulation.whole_world import Plan, Quiet, WholeWorld
+from simulation.whole_world import Plan, WholeWorld
 
 
 def hold_after_one_alert(folder: Path, seed: int) -> tuple[dict[str, Decimal], str]:
@@ -13,8 +13,8 @@ def hold_after_one_alert(folder: Path, seed: int) -> tuple[dict[str, Decimal], s
 
     async def main() -> tuple[dict[str, Decimal], str]:
         plan = Plan(seed, symbols=("ETHUSDT",), network_symbols=())
-        world = WholeWorld(folder, plan, Quiet())
-        async with world.services(), world.engine():
+        world = WholeWorld(folder, plan)
+        async with world.running():
             answer = await world.alert("ETHUSDT", Decimal("0.5"))
             assert answer.status == 200
             await asyncio.sleep(30)

@@ -1,0 +1,145 @@
+"""What happens to a simulated world, as plain values: a schedule of them can be printed, replayed and cut short."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.model.standing import Verb
+from paper.effects import MarketState
+from paper.faults import Fault
+from paper.sn8_faults import Fault as Sn8Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """TradingView sends an alert for a depth."""
+
+    symbol: str
+    depth: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """TradingView sends the symbol's last alert once more, byte for byte."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Something goes wrong on the exchanges."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """Nothing goes wrong on the exchanges any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTrade:
+    """Somebody else trades a share of what the account holds (negative: against it)."""
+
+    exchange: str
+    symbol: str
+    share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidate:
+    """The exchange liquidates what the account holds of the symbol."""
+
+    exchange: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A market halts or trades again."""
+
+    exchange: str
+    symbol: str
+    state: MarketState
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """A price jumps by a factor."""
+
+    symbol: str
+    factor: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class EditWeights:
+    """The operator edits the weights: TradingView's weight per symbol; a symbol left out is removed."""
+
+    weights: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class SpoilWeights:
+    """An edit that is not valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operate:
+    """The operator commands something; empty names mean all."""
+
+    verb: Verb
+    exchange: str = ""
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The engine is stopped and started again; a crash forgets everything but the disk."""
+
+    is_crash: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepClock:
+    """The operating system corrects the wall clock."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakNetwork:
+    """The next answers of the SN8 server are wrong."""
+
+    fault: Sn8Fault
+    answers: int
+
+
+Action = (
+    Alert
+    | Resend
+    | Break
+    | Heal
+    | ForeignTrade
+    | Liquidate
+    | Market
+    | Shock
+    | EditWeights
+    | SpoilWeights
+    | Operate
+    | Restart
+    | StepClock
+    | BreakNetwork
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action and when.
+
+    Attributes:
+        at_seconds: Since the start of the world.
+        action: What happens.
+    """
+
+    at_seconds: float
+    action: Action

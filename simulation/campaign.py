@@ -1,0 +1,193 @@
+"""Many simulated worlds: run side by side, summed up, and the ones that fail cut down to what is needed to fail."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from simulation.actions import Step
+from simulation.chaos import Chaos
+from simulation.trial import Verdict, run_trial
+from simulation.watcher import Violation
+from simulation.whole_world import Plan
+
+SHRINKING_TRIALS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A world that broke a rule.
+
+    Attributes:
+        seed: Of the world.
+        hours: Of its schedule.
+        violations: What was broken.
+        needed: The shortest schedule found that still breaks a rule.
+    """
+
+    seed: int
+    hours: float
+    violations: Sequence[Violation]
+    needed: Sequence[Step]
+
+    @property
+    def replay(self) -> str:
+        """The command that lives through it again."""
+        return f"./engine simulate --hours {self.hours:g} --seed {self.seed}"
+
+
+@dataclass(slots=True)
+class Report:
+    """What a campaign showed.
+
+    Attributes:
+        worlds: How many were lived through.
+        simulated_seconds: In all of them.
+        cpu_seconds: Spent.
+        told: How often the engines told each event.
+        seen: How often each kind of fact happened on the exchanges.
+        slowest_seconds: The longest time from healing to everything on target.
+        failed: Worlds that broke a rule.
+    """
+
+    worlds: int = 0
+    simulated_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    told: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+    slowest_seconds: float = 0.0
+    failed: list[Failure] = field(default_factory=list)
+
+    @property
+    def hours_per_cpu_second(self) -> float:
+        """Simulated hours per CPU-second."""
+        return self.simulated_seconds / 3600 / self.cpu_seconds if self.cpu_seconds else 0.0
+
+    def take(self, verdict: Verdict, cpu_seconds: float) -> None:
+        """Add one world."""
+        self.worlds += 1
+        self.simulated_seconds += verdict.seconds
+        self.cpu_seconds += cpu_seconds
+        self.told.update(verdict.told)
+        self.seen.update(verdict.seen)
+        self.slowest_seconds = max(self.slowest_seconds, verdict.converged_seconds)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {
+            "worlds": self.worlds,
+            "hours": round(self.simulated_seconds / 3600, 3),
+            "cpu_seconds": round(self.cpu_seconds, 1),
+            "hours_per_cpu_second": round(self.hours_per_cpu_second, 4),
+            "slowest_convergence_seconds": round(self.slowest_seconds, 1),
+            "exchanges": dict(sorted(self.seen.items())),
+            "engine": dict(sorted(self.told.items())),
+            "violations": [
+                {"replay": one.replay, "told": [f"{v.invariant}: {v.told}" for v in one.violations]}
+                for one in self.failed
+            ],
+        }
+
+
+def schedule_of(seed: int, hours: float) -> list[Step]:
+    """What happens in one world."""
+    return Chaos(Plan(seed)).schedule(hours)
+
+
+def run_campaign(hours: float, seed: int, jobs: int, hours_per_world: float, console: Console) -> Report:
+    """Live through worlds until the hours are full.
+
+    Args:
+        hours: Simulated hours in all; healing comes on top.
+        seed: Of the first world.
+        jobs: Processes.
+        hours_per_world: Of each world's schedule.
+        console: Where progress is shown.
+    """
+    report = Report()
+    lengths = list(_lengths(hours, hours_per_world))
+    columns = (TextColumn("worlds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+    ):
+        task = progress.add_task("worlds", total=len(lengths))
+        futures = {
+            pool.submit(_live_through, seed + number, length): (seed + number, length)
+            for number, length in enumerate(lengths)
+        }
+        for future in as_completed(futures):
+            verdict, cpu_seconds = future.result()
+            report.take(verdict, cpu_seconds)
+            progress.advance(task)
+            if verdict.violations:
+                failed_seed, length = futures[future]
+                needed = shrink(Plan(failed_seed), schedule_of(failed_seed, length))
+                report.failed.append(Failure(failed_seed, length, verdict.violations, needed))
+    report.failed.sort(key=lambda failure: failure.seed)
+    return report
+
+
+def shrink(plan: Plan, steps: Sequence[Step]) -> Sequence[Step]:
+    """A short schedule that still breaks a rule: the shortest failing prefix, then without what it does not need."""
+    tries = 0
+
+    def fails(candidate: Sequence[Step]) -> bool:
+        nonlocal tries
+        tries += 1
+        return bool(run_trial(plan, candidate).violations)
+
+    shortest, longest = 0, len(steps)
+    while longest - shortest > 1 and tries < SHRINKING_TRIALS:
+        middle = (shortest + longest) // 2
+        if fails(steps[:middle]):
+            longest = middle
+        else:
+            shortest = middle
+    needed = list(steps[:longest])
+    chunk = max(1, len(needed) // 2)
+    while chunk and tries < SHRINKING_TRIALS:
+        for start in range(0, len(needed), chunk):
+            candidate = needed[:start] + needed[start + chunk :]
+            if tries < SHRINKING_TRIALS and candidate and fails(candidate):
+                needed = candidate
+                break
+        else:
+            chunk //= 2
+    return needed
+
+
+def lines_of(report: Report) -> Iterator[str]:
+    """The report as text."""
+    yield (
+        f"{report.worlds} worlds, {report.simulated_seconds / 3600:.1f} simulated hours in {report.cpu_seconds:.0f} "
+        f"CPU-seconds ({report.hours_per_cpu_second:.3f} h per CPU-second)"
+    )
+    yield "exchanges: " + ", ".join(f"{count} {kind}" for kind, count in sorted(report.seen.items()))
+    yield "engine: " + ", ".join(f"{count} {event}" for event, count in sorted(report.told.items()))
+    yield f"slowest convergence after healing: {report.slowest_seconds:.0f} s"
+    for failure in report.failed:
+        yield f"FAILED seed {failure.seed}; replay with: {failure.replay}"
+        yield from (f"  at {v.at_seconds:.3f} s, rule {v.invariant}: {v.told}" for v in failure.violations)
+        yield "  needs no more than:"
+        yield from (f"  {step.at_seconds:10.3f} {step.action}" for step in failure.needed)
+    yield f"{len(report.failed)} worlds broke a rule"
+
+
+def _live_through(seed: int, hours: float) -> tuple[Verdict, float]:
+    begun = time.process_time()
+    verdict = run_trial(Plan(seed), schedule_of(seed, hours))
+    return verdict, time.process_time() - begun
+
+
+def _lengths(hours: float, hours_per_world: float) -> Iterator[float]:
+    left = hours
+    while left > 1e-9:
+        yield min(left, hours_per_world)
+        left -= hours_per_world

@@ -1,0 +1,179 @@
+"""Seeded schedules: alerts with life in them, and everything that goes wrong around them."""
+
+import random
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from core.model.standing import Verb
+from paper.effects import MarketState
+from paper.faults import Fault, FaultKind
+from paper.sn8_faults import Fault as Sn8Fault
+from simulation.actions import (
+    Action,
+    Alert,
+    Break,
+    BreakNetwork,
+    EditWeights,
+    ForeignTrade,
+    Heal,
+    Liquidate,
+    Market,
+    Operate,
+    Resend,
+    Restart,
+    Shock,
+    SpoilWeights,
+    Step,
+    StepClock,
+)
+from simulation.whole_world import DEFAULT_WEIGHT, Plan
+
+HOUR_SECONDS = 3600.0
+MEAN_GAP_SECONDS = 45.0
+FIRST_SECONDS = 5.0
+
+READS = ("positions", "balance", "tickers")
+KINDS_ON_READS = (
+    FaultKind.HANG,
+    FaultKind.CUT_BEFORE,
+    FaultKind.ANSWER_LOST,
+    FaultKind.RATE_LIMITED,
+    FaultKind.MAINTENANCE,
+    FaultKind.SERVER_ERROR,
+    FaultKind.HTML_PAGE,
+    FaultKind.TRUNCATED,
+    FaultKind.STALE_POSITIONS,
+    FaultKind.SHORT_LIST,
+    FaultKind.LATENCY,
+)
+KINDS_ON_ORDERS = (
+    FaultKind.HANG,
+    FaultKind.CUT_BEFORE,
+    FaultKind.ANSWER_LOST,
+    FaultKind.LATE,
+    FaultKind.RATE_LIMITED,
+    FaultKind.MAINTENANCE,
+    FaultKind.SERVER_ERROR,
+    FaultKind.HTML_PAGE,
+    FaultKind.TRUNCATED,
+    FaultKind.PARTIAL_FILL,
+    FaultKind.REJECTED_LATER,
+    FaultKind.ACCEPTED_LATE,
+    FaultKind.LATENCY,
+)
+
+
+class Chaos:
+    """Draws actions; the same seed draws the same ones."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._chance = random.Random(f"chaos {plan.seed}")
+        self._depths: dict[str, Decimal] = {}
+        self._kinds: Sequence[tuple[Callable[[], Action], int]] = (
+            (self._alert, 40),
+            (self._resend, 3),
+            (self._fault_on_order, 14),
+            (self._fault_on_read, 12),
+            (Heal, 4),
+            (self._foreign_trade, 2),
+            (self._liquidation, 1),
+            (self._market, 2),
+            (self._shock, 2),
+            (self._edit, 3),
+            (SpoilWeights, 1),
+            (self._command, 2),
+            (self._restart, 4),
+            (self._clock_step, 1),
+            (self._network, 2),
+        )
+
+    def schedule(self, hours: float) -> list[Step]:
+        """What happens in so many hours."""
+        steps: list[Step] = []
+        at = FIRST_SECONDS
+        makers, weights = zip(*self._kinds, strict=True)
+        while at < hours * HOUR_SECONDS:
+            maker = self._chance.choices(makers, weights)[0]
+            action = maker()
+            steps.append(Step(round(at, 3), action))
+            if isinstance(action, Break) and action.fault.endpoint == "create_order":
+                # Aimed: the alert that makes the order comes right behind its fault.
+                steps.append(Step(round(at + 0.01, 3), self._alert()))
+            at += self._chance.expovariate(1 / MEAN_GAP_SECONDS)
+        return steps
+
+    def _symbol(self) -> str:
+        return self._chance.choice(list(self._plan.symbols))
+
+    def _exchange(self) -> str:
+        return self._chance.choice(list(self._plan.exchanges))
+
+    def _alert(self) -> Action:
+        symbol = self._symbol()
+        before = self._depths.get(symbol, Decimal(0))
+        depth = self._chance.choice(
+            (Decimal(0), -before, Decimal(self._chance.randint(-10, 10)) / 10, before / 2, Decimal("0.005"))
+        )
+        self._depths[symbol] = depth
+        return Alert(symbol, depth)
+
+    def _resend(self) -> Action:
+        return Resend(self._symbol())
+
+    def _fault_on_order(self) -> Action:
+        kind = self._chance.choice(KINDS_ON_ORDERS)
+        endpoint = self._chance.choice(("create_order",) * 5 + ("set_leverage", "fetch_order"))
+        if endpoint != "create_order" and kind in (FaultKind.PARTIAL_FILL, FaultKind.REJECTED_LATER):
+            kind = FaultKind.ANSWER_LOST
+        return Break(self._fault(kind, endpoint))
+
+    def _fault_on_read(self) -> Action:
+        kind = self._chance.choice(KINDS_ON_READS)
+        endpoint = "positions" if kind in (FaultKind.STALE_POSITIONS, FaultKind.SHORT_LIST) else ""
+        return Break(self._fault(kind, endpoint or self._chance.choice(READS)))
+
+    def _fault(self, kind: FaultKind, endpoint: str) -> Fault:
+        seconds = {FaultKind.LATE: 12.0, FaultKind.STALE_POSITIONS: 2.0, FaultKind.ACCEPTED_LATE: 1.5}
+        return Fault(
+            kind,
+            exchange=self._exchange(),
+            endpoint=endpoint,
+            count=self._chance.choice((1, 1, 2, 5)),
+            skip=self._chance.choice((0, 0, 1)),
+            seconds=seconds.get(kind, self._chance.choice((0.2, 1.0, 4.0))),
+            share=Decimal(self._chance.randint(1, 9)) / 10,
+        )
+
+    def _foreign_trade(self) -> Action:
+        share = self._chance.choice((Decimal(-1), Decimal("-0.5"), Decimal("0.5")))
+        return ForeignTrade(self._exchange(), self._symbol(), share)
+
+    def _liquidation(self) -> Action:
+        return Liquidate(self._exchange(), self._symbol())
+
+    def _market(self) -> Action:
+        state = self._chance.choice((MarketState.HALTED, MarketState.LIVE))
+        return Market(self._exchange(), self._symbol(), state)
+
+    def _shock(self) -> Action:
+        return Shock(self._symbol(), Decimal(self._chance.randint(90, 111)) / 100)
+
+    def _edit(self) -> Action:
+        kept = [symbol for symbol in self._plan.symbols if self._chance.random() > 0.2] or list(self._plan.symbols)
+        return EditWeights({symbol: self._chance.choice((DEFAULT_WEIGHT, Decimal("0.1"))) for symbol in kept})
+
+    def _command(self) -> Action:
+        verb = self._chance.choice((Verb.HALT, Verb.REDUCE_ONLY, Verb.FLATTEN, Verb.RESUME, Verb.RESUME))
+        exchange = self._chance.choice(("", self._exchange()))
+        symbol = self._chance.choice(("", self._symbol())) if exchange else ""
+        return Operate(verb, exchange, symbol)
+
+    def _restart(self) -> Action:
+        return Restart(is_crash=self._chance.random() > 0.3)
+
+    def _clock_step(self) -> Action:
+        return StepClock(self._chance.choice((-2.0, -0.4, 0.4, 2.0)))
+
+    def _network(self) -> Action:
+        return BreakNetwork(self._chance.choice(list(Sn8Fault)), self._chance.choice((1, 3)))

@@ -1,0 +1,208 @@
+"""Checks the rules of truth at every step, against the exchanges' own books and not against what the engine believes.
+
+The numbers of the rules: 1 one unsettled increase and one unsettled reduction a symbol, 2 never more than the target,
+3 after healing every position equals its target or a reason is named, 4 an alert is answered 200, 6 a reduction only
+reduces, 9 no order without a journaled intent, 11 confirmed means that the exchange showed it; 0 is a fault of the
+program itself.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from core.model.identity import AccountId, ClientOrderId, Symbol
+from core.model.ledger import IllegalTransition, OrderPhase, OrderRecord, SymbolLedger
+from core.model.money import ZERO, plain
+from core.ports.journal import Journal
+from paper.house import PaperHouse
+from paper.ledger import Entry
+
+Place = tuple[AccountId, Symbol]
+
+REMEMBERED_SECONDS = 90.0
+"""How long a book's earlier values are kept, to judge a confirmation by what a read could have shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that was broken.
+
+    Attributes:
+        invariant: Its number.
+        at_seconds: Of the world.
+        told: Where and how.
+    """
+
+    invariant: int
+    at_seconds: float
+    told: str
+
+
+@dataclass
+class _Book:
+    """What one exchange really holds of one symbol, from its own fills."""
+
+    quantity: Decimal = ZERO
+    is_tainted: bool = False
+    history: deque[tuple[float, Decimal]] = field(default_factory=deque)
+
+    def change(self, by: Decimal, at_seconds: float) -> None:
+        self.history.append((at_seconds, self.quantity))
+        self.quantity += by
+        while self.history and self.history[0][0] < at_seconds - REMEMBERED_SECONDS:
+            self.history.popleft()
+
+    def could_show(self, quantity: Decimal, lot: Decimal, since_seconds: float) -> bool:
+        """Whether the book held this, within a lot, at some moment since."""
+        seen = [held for at, held in self.history if at >= since_seconds]
+        return any(abs(held - quantity) < lot for held in (self.quantity, *seen))
+
+
+class Watcher:
+    """Listens to the exchanges' ledger and to what the engine tells; also core.ports.telemetry.Telemetry.
+
+    Attributes:
+        violations: What was broken so far.
+        told: How often each event was told.
+        reads_may_lag_seconds: How far behind a read may be.
+    """
+
+    def __init__(self, house: PaperHouse, time: Callable[[], float]) -> None:
+        self.violations: list[Violation] = []
+        self.told: Counter[str] = Counter()
+        self.seen: Counter[str] = Counter()
+        self.reads_may_lag_seconds = 10.0
+        self._house = house
+        self._time = time
+        self._journal: Journal | None = None
+        self._books: defaultdict[Place, _Book] = defaultdict(_Book)
+        self._targets: dict[tuple[Place, int], Decimal] = {}
+        self._requests: dict[tuple[str, str], ClientOrderId] = {}
+        self._checks = {"order": self._check_order, "fill": self._check_fill}
+        house.ledger.observers.append(self._observe)
+
+    def watch(self, journal: Journal | None) -> None:
+        """From now on this is the engine's journal; None while no engine runs."""
+        self._journal = journal
+
+    def taint(self, place: Place) -> None:
+        """Somebody else touched this position: how large it may be is no longer the engine's doing."""
+        self._books[place].is_tainted = True
+
+    def is_tainted(self, place: Place) -> bool:
+        """Whether somebody else ever touched this position."""
+        return self._books[place].is_tainted
+
+    def held(self, place: Place) -> Decimal:
+        """What the exchange holds, in base asset."""
+        return self._books[place].quantity
+
+    def tell(self, event: str, **facts: object) -> None:
+        """What the engine tells: decisions are remembered, confirmations checked."""
+        self.told[event] += 1
+        if event == "target decided":
+            self._targets[self._place_told(facts), int(str(facts["decision"]))] = Decimal(str(facts["quantity"]))
+        elif event == "target confirmed":
+            self._check_confirmation(self._place_told(facts), Decimal(str(facts["held"])))
+        elif event == "pass failed unexpectedly":
+            self._break(0, f"an error of ours: {facts}")
+
+    # -- the exchanges' own facts ----------------------------------------------------------------------------
+
+    def _observe(self, entry: Entry) -> None:
+        self.seen[entry.kind] += 1
+        check = self._checks.get(entry.kind)
+        if check:
+            check(entry)
+
+    def _check_order(self, entry: Entry) -> None:
+        """An order that an exchange accepted: 9 it was journaled before, 1 it is the only one of its kind."""
+        place, unit = self._place_of(entry)
+        client_id = ClientOrderId(str(entry.facts.get("client_order_id", "")))
+        self._requests[entry.exchange, str(entry.facts["order_id"])] = client_id
+        if self._journal is None:
+            return
+        ledger = self._journal.ledger(*place)
+        record = _record_of(ledger, client_id)
+        if record is None:
+            self._break(9, f"{place}: the exchange has an order {client_id} that was never journaled")
+            return
+        intent = record.intent
+        asked = (
+            str(entry.facts["side"]),
+            Decimal(str(entry.facts["quantity"])) * unit,
+            str(entry.facts["reduce_only"]),
+        )
+        meant = (str(intent.side), intent.quantity, str(intent.reduce_only))
+        if asked[0] != meant[0] or asked[1] > meant[1] or asked[2] != meant[2]:
+            self._break(9, f"{place}: order {client_id} asks {asked}, the journal says {meant}")
+        for is_reduction in (False, True):
+            alive = [other for other in ledger.unsettled if other.intent.reduce_only is is_reduction]
+            if len(alive) > 1:
+                kind = "reductions" if is_reduction else "increases"
+                self._break(1, f"{place}: {len(alive)} unsettled {kind} at once")
+
+    def _check_fill(self, entry: Entry) -> None:
+        """A fill: 6 a reduction only reduces, 2 an increase never exceeds the target it serves."""
+        place, unit = self._place_of(entry)
+        book = self._books[place]
+        before = book.quantity
+        sign = 1 if entry.facts["side"] == "buy" else -1
+        book.change(sign * Decimal(str(entry.facts["quantity"])) * unit, self._time())
+        client_id = self._requests.get((entry.exchange, str(entry.facts["order_id"])))
+        if entry.facts["cause"] != "trade":
+            book.is_tainted = True
+            return
+        if client_id is None or self._journal is None:
+            return
+        record = _record_of(self._journal.ledger(*place), client_id)
+        if record is None:
+            return
+        if record.intent.reduce_only:
+            if abs(book.quantity) > abs(before) or book.quantity * before < ZERO:
+                self._break(6, f"{place}: reduction {client_id} took {plain(before)} to {plain(book.quantity)}")
+            return
+        target = self._targets.get((place, record.intent.decision))
+        is_judged = target is not None and not book.is_tainted and record.phase is not OrderPhase.LOST
+        if is_judged and target is not None and abs(book.quantity) > abs(target):
+            self._break(
+                2, f"{place}: holds {plain(book.quantity)}, decision {record.intent.decision} asked {plain(target)}"
+            )
+
+    # -- what the engine tells -------------------------------------------------------------------------------
+
+    def _check_confirmation(self, place: Place, held: Decimal) -> None:
+        """11: what is confirmed is what the exchange showed a moment ago."""
+        lot = self._lot(place)
+        if not self._books[place].could_show(held, lot, self._time() - self.reads_may_lag_seconds):
+            self._break(
+                11, f"{place}: confirmed {plain(held)}, the exchange holds {plain(self._books[place].quantity)}"
+            )
+
+    def _lot(self, place: Place) -> Decimal:
+        markets = self._house.exchanges[place[0].exchange].markets.values()
+        market = next(market for market in markets if unified(market.coin) == place[1])
+        return market.lot_step * market.contract_size
+
+    def _place_of(self, entry: Entry) -> tuple[Place, Decimal]:
+        market = self._house.exchanges[entry.exchange].markets[str(entry.facts["symbol"])]
+        return (AccountId(entry.exchange, entry.account), unified(market.coin)), market.contract_size
+
+    def _place_told(self, facts: dict[str, object]) -> Place:
+        return AccountId.parse(str(facts["account"])), Symbol(str(facts["symbol"]))
+
+    def _break(self, invariant: int, told: str) -> None:
+        self.violations.append(Violation(invariant, self._time(), told))
+
+
+def unified(coin: str) -> Symbol:
+    """A coin's unified symbol."""
+    return Symbol(f"{coin}USDT")
+
+
+def _record_of(ledger: SymbolLedger, client_id: ClientOrderId) -> OrderRecord | None:
+    try:
+        return ledger.record_of(client_id)
+    except IllegalTransition:
+        return None
