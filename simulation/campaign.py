@@ -17,7 +17,7 @@ from simulation.trial import Verdict, run_trial
 from simulation.watcher import Violation
 from simulation.whole_world import Plan
 
-SHRINKING_TRIALS = 40
+SHRINKING_TRIALS = 16
 
 
 @dataclass(frozen=True, slots=True)
