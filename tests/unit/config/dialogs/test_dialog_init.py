@@ -79,7 +79,10 @@ def test_a_second_run_with_enter_alone_changes_no_file(talk: Talking, home: Home
     assert contents(home) == before
 
 
-def test_live_accounts_are_entered_unarmed_and_encrypted(talk: Talking, home: Home) -> None:
+def test_live_accounts_are_entered_unarmed_and_encrypted(
+    talk: Talking, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home.path.parent / "xdg"))
     answers = ["y", "mexc bybit", "y", "n", "btcusdt, taousdt", "3", "0.5", "n", "canary-k", "canary-s", "", ""]
     done = talk(session(home), answers)
     assert done.code == DONE
@@ -92,6 +95,9 @@ def test_live_accounts_are_entered_unarmed_and_encrypted(talk: Talking, home: Ho
         for pair in ("BTCUSDT", "TAOUSDT")
     ]
     assert load_keys(home) is None
+    assert [(str(one.account), one.mode, one.is_armed) for one in load_accounts(home)] == [
+        ("bybit", AccountMode.LIVE, False)
+    ]
 
 
 def test_live_without_a_key_and_without_anybody_to_ask_is_refused(talk: Talking, home: Home) -> None:

@@ -47,7 +47,7 @@ def told(folder: Path, options: Sequence[str], from_file: Path | None = None) ->
     return lambda console: configure_mappings(console, Home(folder), options, from_file, is_asked=False)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(stored=duplicated, answers=st.lists(any_answer, max_size=25))
 def test_no_two_entries_of_one_source_share_a_target_whatever_is_answered(
     talk: Talking, stored: dict[str, dict[str, str]], answers: list[str]
@@ -68,7 +68,7 @@ def put(mapped: list[tuple[str, str]], name: str, target: str) -> list[tuple[str
     return [*rest, (name, target)]
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(stored=documents, entered=st.lists(st.tuples(names, targets), max_size=6), decision=st.sampled_from("kn"))
 def test_kept_mappings_come_first_and_new_ones_in_the_order_of_entry(
     talk: Talking, stored: dict[str, dict[str, str]], entered: list[tuple[str, str]], decision: str
@@ -86,7 +86,7 @@ def test_kept_mappings_come_first_and_new_ones_in_the_order_of_entry(
         assert list(written["tradingview"].items()) == list(stored["tradingview"].items())
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(stored=documents, indent=st.sampled_from([None, 0, 1, 4]))
 def test_enter_at_every_question_leaves_the_file_byte_for_byte(
     talk: Talking, stored: dict[str, dict[str, str]], indent: int | None

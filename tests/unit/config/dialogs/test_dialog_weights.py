@@ -73,7 +73,7 @@ def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
     return draw(st.permutations([bitcoin, ether]))
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(stored=documents(), indent=st.sampled_from([None, 0, 4]))
 def test_enter_at_every_question_leaves_the_file_byte_for_byte(
     talk: Talking, stored: list[dict[str, Any]], indent: int | None
@@ -85,7 +85,7 @@ def test_enter_at_every_question_leaves_the_file_byte_for_byte(
         assert path.read_bytes() == before
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     stored=documents(),
     answers=st.lists(
@@ -109,7 +109,7 @@ def test_the_weights_of_a_pair_never_exceed_one_whatever_is_answered(
             assert 1 <= pair.leverage <= 20
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(weights=st.lists(st.decimals(0, 1, places=3), min_size=2, max_size=2))
 def test_the_remaining_weight_is_counted_exactly(talk: Talking, weights: list[Decimal]) -> None:
     first, second = weights
