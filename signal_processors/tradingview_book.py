@@ -34,6 +34,8 @@ from signal_processors.tradingview_lane import (
 TRADINGVIEW = SourceName("tradingview")
 UNAUTHENTICATED = "unauthenticated"
 """The strategy of whoever writes while there are no keys."""
+MOST_IDENTITIES = 200_000
+"""About 20 alerts a minute for a week; beyond that the oldest are forgotten early."""
 
 LaneKey = tuple[str, str]
 IdentityKey = tuple[str, str, str]
@@ -145,7 +147,7 @@ class Book:
         """Identities stand in order of arrival, so only the front can be old."""
         while self.seen:
             first = next(iter(self.seen))
-            if now - self.seen[first].at <= KEEP_IDS:
+            if now - self.seen[first].at <= KEEP_IDS and len(self.seen) <= MOST_IDENTITIES:
                 return
             del self.seen[first]
 

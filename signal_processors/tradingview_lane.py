@@ -193,7 +193,7 @@ def _place(lane: Lane, word: Word) -> Judgement:
     latest = lane.latest
     if latest is None:
         return Judgement(Verdict.APPLIED)
-    by_marks = _place_by_marks(latest.alert, word.alert)
+    by_marks = _place_by_marks(latest.alert, word.alert, latest.moment.until(word.moment))
     if by_marks:
         return by_marks
     if latest.moment.until(word.moment) > PAIR_SECONDS:
@@ -201,19 +201,24 @@ def _place(lane: Lane, word: Word) -> Judgement:
     return _place_by_chain(lane.before, latest.alert, word.alert) or _place_pair(lane.before, latest.alert, word.alert)
 
 
-def _place_by_marks(latest: Alert, new: Alert) -> Judgement | None:
-    """Sequence numbers tell for ever; fire times and bars tell when they differ."""
-    for basis, old_mark, new_mark in (
-        (Basis.SEQUENCE, latest.signal_seq, new.signal_seq),
-        (Basis.TIME, latest.fired_at, new.fired_at),
-        (Basis.TIME, latest.bar_at, new.bar_at),
-    ):
-        if old_mark is None or new_mark is None or old_mark == new_mark:
-            continue
-        if new_mark < old_mark:  # type: ignore[operator]
-            return Judgement(Verdict.OLDER, basis, "older than the alert in force")
-        return Judgement(Verdict.APPLIED, basis, _missed(latest, new, basis))
+def _place_by_marks(latest: Alert, new: Alert, gap_seconds: float) -> Judgement | None:
+    """Sequence numbers and fire times tell for ever; bars only as long as a resend can be under way.
+
+    Alerts of several time frames may share a strategy, and then a later alert may well name an earlier bar.
+    """
+    if latest.signal_seq is not None and new.signal_seq is not None and latest.signal_seq != new.signal_seq:
+        return _by_mark(latest, new, Basis.SEQUENCE, is_older=new.signal_seq < latest.signal_seq)
+    if latest.fired_at and new.fired_at and latest.fired_at != new.fired_at:
+        return _by_mark(latest, new, Basis.TIME, is_older=new.fired_at < latest.fired_at)
+    if gap_seconds <= RESEND_SECONDS and latest.bar_at and new.bar_at and latest.bar_at != new.bar_at:
+        return _by_mark(latest, new, Basis.TIME, is_older=new.bar_at < latest.bar_at)
     return None
+
+
+def _by_mark(latest: Alert, new: Alert, basis: Basis, *, is_older: bool) -> Judgement:
+    if is_older:
+        return Judgement(Verdict.OLDER, basis, f"older than the alert in force, by its {basis}")
+    return Judgement(Verdict.APPLIED, basis, _missed(latest, new, basis))
 
 
 def _missed(latest: Alert, new: Alert, basis: Basis) -> str:

@@ -213,6 +213,15 @@ async def test_the_declared_proxy_is_believed_about_one_hop_and_the_declared_sen
         assert [record.content["verdict"] for record in endpoint.records()] == ["applied", "duplicate"]
 
 
+async def test_without_declared_senders_the_proxy_must_still_name_exactly_one(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    set_webhook(home, proxy_addresses=["127.0.0.1"], sender_addresses=[])
+    async with webhook_world(home, SetClock()) as endpoint:
+        for address, status in ((b"8.8.8.8", 200), (b"8.8.8.8, 9.9.9.9", 403), (b"", 403)):
+            answer = await endpoint.post(LONG, headers=((b"x-forwarded-for", address),))
+            assert answer.status == status
+
+
 async def test_one_address_that_is_refused_too_often_is_told_to_wait_but_its_valid_key_still_writes(
     endpoint: WebhookWorld,
 ) -> None:

@@ -121,7 +121,7 @@ def test_an_older_sequence_or_an_older_time_never_overrides() -> None:
     talk = Talk()
     talk.say(0, alert(LONG, signal_seq=5))
     assert talk.say(60, alert(FLAT, signal_seq=4)) == Judgement(
-        Verdict.OLDER, Basis.SEQUENCE, "older than the alert in force"
+        Verdict.OLDER, Basis.SEQUENCE, "older than the alert in force, by its sequence"
     )
     assert talk.say(61, alert(FLAT, signal_seq=9)).note == "3 alerts before it never came"
 
@@ -129,7 +129,15 @@ def test_an_older_sequence_or_an_older_time_never_overrides() -> None:
     talk.say(0, alert(LONG, fired_at=START))
     assert talk.say(6, alert(FLAT, fired_at=START - timedelta(seconds=1))).verdict is Verdict.OLDER
     assert talk.say(7, alert(FLAT, fired_at=START, bar_at=START)).verdict is Verdict.APPLIED
-    assert talk.say(90, alert(LONG, bar_at=START - timedelta(minutes=5))).basis is Basis.TIME
+    assert talk.say(26, alert(LONG, bar_at=START - timedelta(minutes=5))).verdict is Verdict.OLDER
+
+
+def test_a_higher_time_frames_earlier_bar_is_not_older_once_no_resend_can_be_under_way() -> None:
+    talk = Talk()
+    talk.say(0, alert(LONG, bar_at=START))
+
+    assert talk.say(21, alert(FLAT, Side.LONG, bar_at=START - timedelta(hours=1))).verdict is Verdict.APPLIED
+    assert talk.depth == FLAT
 
 
 @pytest.mark.parametrize("reverse", [False, True])
