@@ -15,11 +15,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
+from account_processors.ccxt_client import CallSettings
 from account_processors.registry import connect
 from config.account_switches import AccountSwitches
 from config.accounts import AccountMode, AccountSettings, load_accounts
 from config.applied_versions import AppliedVersions
+from config.engine_settings import EngineSettings
 from config.engine_settings_file import EngineSettingsFile
 from config.home import Home, find_home
 from config.overrides import Overrides, split_settings
@@ -162,8 +165,9 @@ async def run_service(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    settings = EngineSettingsFile(home, overrides).load()
     async with AsyncExitStack() as stack:
-        exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry, home.paper))
+        exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry, home.paper, settings))
         writer = WriterThread()
         stack.callback(writer.close)
         world = World(clock, telemetry, writer, secrets.token_hex(EPOCH_BYTES), exchanges)
@@ -188,12 +192,18 @@ async def run_service(
 
 @asynccontextmanager
 async def connect_all(
-    accounts: Sequence[AccountSettings], clock: Clock, telemetry: Telemetry, paper_folder: Path | None = None
+    accounts: Sequence[AccountSettings],
+    clock: Clock,
+    telemetry: Telemetry,
+    paper_folder: Path | None = None,
+    engine_settings: EngineSettings | None = None,
 ) -> AsyncIterator[Mapping[AccountId, Exchange]]:
     """The way to every account's exchange; one that cannot be connected is told and left out, the others go on.
 
     Paper accounts are kept in the folder, so that a restart finds them as they were; without one they begin anew.
+    Timeouts and tries are those of the settings, for the life of the connections.
     """
+    patience = engine_settings or EngineSettings()
     async with AsyncExitStack() as stack:
         house: PaperHouse | None = None
         exchanges: dict[AccountId, Exchange] = {}
@@ -203,9 +213,9 @@ async def connect_all(
                     if house is None:
                         house = PaperHouse(clock, folder=paper_folder)
                         stack.push_async_callback(house.close)
-                    exchange = connect_paper(settings, house, clock, telemetry)
+                    exchange = connect_paper(settings, house, clock, telemetry, patience)
                 else:
-                    exchange = connect(settings, clock, telemetry)
+                    exchange = connect(settings, clock, telemetry, **_patience(settings, patience))
             except InvalidInput as error:
                 telemetry.tell("account left out", account=str(settings.account), why=str(error))
                 continue
@@ -214,13 +224,32 @@ async def connect_all(
         yield exchanges
 
 
-def connect_paper(settings: AccountSettings, house: PaperHouse, clock: Clock, telemetry: Telemetry) -> Exchange:
+def connect_paper(
+    settings: AccountSettings,
+    house: PaperHouse,
+    clock: Clock,
+    telemetry: Telemetry,
+    engine_settings: EngineSettings | None = None,
+) -> Exchange:
     """The way to a paper account: the very adapter of a live one, in front of an exchange of our own."""
     account = settings.account
     keys = house.open_account(account.exchange, account.label, settings.paper_balance_usdt)
     house.prepare_account(account.exchange, account.label)
     keyed = replace(settings, api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase)
-    return connect(keyed, clock, telemetry, session=house.session(), urls=house.urls(account.exchange))
+    patience = _patience(settings, engine_settings or EngineSettings())
+    return connect(keyed, clock, telemetry, session=house.session(), urls=house.urls(account.exchange), **patience)
+
+
+class _Patience(TypedDict):
+    calls: CallSettings
+    read_lag_bound_seconds: float
+
+
+def _patience(settings: AccountSettings, engine_settings: EngineSettings) -> _Patience:
+    return _Patience(
+        calls=CallSettings(**engine_settings.calls.model_dump()),
+        read_lag_bound_seconds=engine_settings.lag_bound_seconds(settings.account.exchange),
+    )
 
 
 async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:

@@ -69,6 +69,15 @@ class RetrySettings(StrictModel):
     longest_delay_seconds: Span = Field(120.0, ge=0.1, le=_DAY, description="the wait doubles up to this")
 
 
+class CallSettings(StrictModel):
+    """Patience with exchanges; an order is never sent twice, it is looked up by its id."""
+
+    read_timeout_seconds: Span = Field(5.0, ge=0.1, le=60, description="deadline of a read, retries not included")
+    write_timeout_seconds: Span = Field(5.0, ge=0.1, le=60, description="deadline of an order or a setting")
+    read_tries: int = Field(2, ge=1, le=10, description="how often a read without a proper answer is tried")
+    first_pause_seconds: Span = Field(0.2, ge=0, le=60, description="before the second try, then doubled, with jitter")
+
+
 class LogSettings(StrictModel):
     """Rotating JSON logs."""
 
@@ -132,6 +141,7 @@ class EngineSettings(StrictModel):
         default_factory=dict, description="the same for single symbols"
     )
     retries: RetrySettings = Field(default_factory=RetrySettings)
+    calls: CallSettings = Field(default_factory=CallSettings)
     risk: RiskSettings = Field(default_factory=RiskSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
