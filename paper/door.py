@@ -12,7 +12,7 @@ from paper.account import Account
 from paper.damage import damage
 from paper.exchange import Effects, PaperExchange
 from paper.faults import Fault, FaultKind, Faults
-from paper.interventions import liquidate_now, trade_from_elsewhere
+from paper.interventions import deleverage, liquidate_now, trade_from_elsewhere
 from paper.ledger import Ledger
 from paper.rate_limits import RateLimiter
 from paper.refusals import Reason, Refused
@@ -241,5 +241,7 @@ def _strike(exchange: PaperExchange, account: Account, kinds: dict[FaultKind, Fa
     """Let a liquidation or another client's trade happen just before the request is processed."""
     if fault := kinds.get(FaultKind.LIQUIDATION):
         liquidate_now(exchange, account, fault.symbol)
+    if (fault := kinds.get(FaultKind.DELEVERAGING)) and account.held(fault.symbol):
+        deleverage(exchange, account, fault.symbol, fault.quantity)
     if fault := kinds.get(FaultKind.FOREIGN_TRADE):
         trade_from_elsewhere(exchange, account, fault.symbol, fault.quantity)

@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from paper.exchange import PaperExchange
 
 
+CATCH_UP_MS = 60_000
+"""Prices of a time that nobody looked at are visited at this distance, or further apart when it was long."""
+
+
+def moments_to_visit(account: Account, now_ms: int, steps: int) -> list[int]:
+    """The moments at which an account is to be looked at: now, and before it those since it was last looked at.
+
+    Args:
+        account: Whose; without positions and orders only now counts.
+        now_ms: The last of the moments.
+        steps: How many moments at most lie before it.
+    """
+    if not account.positions and not account.open_ids:
+        return [now_ms]
+    distance = max(CATCH_UP_MS, (now_ms - account.settled_ms) // steps)
+    return [*range(account.settled_ms + distance, now_ms, distance), now_ms]
+
+
 def advance(exchange: PaperExchange, account: Account) -> None:
     """Bring one account to the present: orders, funding, liquidation, in this order."""
     _arrive(exchange, account)

@@ -27,17 +27,18 @@ from paper.account import (
     Permissions,
 )
 from paper.effects import Effects, MarketState
-from paper.events import advance
+from paper.events import advance, moments_to_visit
 from paper.ledger import Ledger
 from paper.margin import Balance, liquidation_price, measure
 from paper.markets import PaperMarket, markets_of
 from paper.refusals import Reason, Refused
 from paper.rules import RULES
-from paper.world import Level, PaperQuote, World
+from paper.world import FUNDING_INTERVAL_MS, Level, PaperQuote, World
 
 __all__ = ["Effects", "MarketState", "PaperExchange"]
 
 FIRST_ORDER_NUMBER = 10_000_000
+CATCH_UP_STEPS = 120
 
 
 class PaperExchange:
@@ -50,6 +51,7 @@ class PaperExchange:
         markets: What it lists, by its own symbols.
         accounts: By label.
         states: Markets that do not trade.
+        catch_up_steps: At how many moments at most an account is looked at that nobody asked about for long.
         effects: In force now; `with exchange.under(effects):` sets them for a while.
     """
 
@@ -66,13 +68,15 @@ class PaperExchange:
         self.on_change: Callable[[Account], None] = forget_changes
         self.last_number = 0
         self._by_key: dict[str, Account] = {}
-        self._touched: dict[str, tuple[object, int]] = {}
+        self.catch_up_steps = CATCH_UP_STEPS
+        self._present_ms = 0
+        self._touched: dict[str, tuple[object, ...]] = {}
 
     # ------------------------------------------------------------------ time, prices, markets
 
     def now_ms(self) -> int:
         """Unix milliseconds of the world."""
-        return self.world.now_ms()
+        return self._present_ms or self.world.now_ms()
 
     def server_ms(self) -> int:
         """Unix milliseconds of the exchange's own clock, which timestamps of requests are compared with."""
@@ -162,13 +166,16 @@ class PaperExchange:
         self.on_change(account)
 
     def touch(self, account: Account) -> None:
-        """Let happen to the account what is due by now."""
-        mark = (self.world.moment(self.now_ms()), len(account.open_ids))
+        """Let happen to the account what is due by now, also what would have happened while nobody asked."""
+        now_ms = self.now_ms()
+        mark = (self.world.moment(now_ms), len(account.open_ids), now_ms // FUNDING_INTERVAL_MS)
         has_waiting = any(account.orders[order_id].status is OrderStatus.ACCEPTED for order_id in account.open_ids)
         if self._touched.get(account.label) == mark and not has_waiting:
             return
         before = account.funding
-        advance(self, account)
+        for at_ms in moments_to_visit(account, now_ms, self.catch_up_steps):
+            with self._as_of(at_ms):
+                advance(self, account)
         self._touched[account.label] = mark
         if account.changed_orders or account.new_fills or account.funding != before:
             self.on_change(account)
@@ -293,6 +300,15 @@ class PaperExchange:
             yield
         finally:
             self.effects = before
+
+    @contextmanager
+    def _as_of(self, at_ms: int) -> Iterator[None]:
+        """Let the present be a moment that has passed, for what is caught up with."""
+        before, self._present_ms = self._present_ms, at_ms
+        try:
+            yield
+        finally:
+            self._present_ms = before
 
     def next_number(self) -> int:
         """The next number of an order or fill."""

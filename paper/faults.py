@@ -33,6 +33,7 @@ class FaultKind(StrEnum):
     STALE_POSITIONS = "stale_positions"
     SHORT_LIST = "short_list"
     LIQUIDATION = "liquidation"
+    DELEVERAGING = "deleveraging"
     FOREIGN_TRADE = "foreign_trade"
 
 
@@ -58,7 +59,7 @@ class Fault:
         field: For `wrong_field` and `missing_field`: the name of the JSON member, wherever it stands.
         value: For `wrong_field`: the JSON value put there.
         share: For `partial_fill`: share that is filled, 0..1; for `short_list`: share of rows that is kept.
-        quantity: For `foreign_trade`: signed, in the market's unit.
+        quantity: For `foreign_trade`: signed, for `deleveraging`: unsigned, in the market's unit.
     """
 
     kind: FaultKind

@@ -228,12 +228,18 @@ def test_stale_position_reads_show_the_past() -> None:
     play(scene)
 
 
-def test_a_liquidation_or_a_foreign_trade_strikes_at_the_chosen_request() -> None:
+def test_a_liquidation_a_deleveraging_or_a_foreign_trade_strikes_at_the_chosen_request() -> None:
     async def scene(house: PaperHouse, client: ccxt.bybit) -> None:
         await buy(client)
         house.faults.add(Fault(FaultKind.LIQUIDATION, endpoint="positions", symbol="", skip=1))
         assert len(await client.fetch_positions()) == 1
         assert await client.fetch_positions() == []
+
+        await buy(client)
+        taken = Fault(FaultKind.DELEVERAGING, endpoint="positions", symbol="ETHUSDT", quantity=Decimal("0.4"))
+        house.faults.add(taken)
+        assert (await client.fetch_position(ETH))["contracts"] == 0.6
+        await client.create_order(ETH, "market", "sell", 0.6, None, {"reduceOnly": True})
 
         struck = Fault(FaultKind.FOREIGN_TRADE, endpoint="positions", symbol="ETHUSDT", quantity=Decimal("-0.3"))
         house.faults.add(struck)

@@ -31,6 +31,7 @@ class AccountLife(RuleBasedStateMachine):
         self.clock = SteadyClock()
         self.world = World(self.clock, seed)
         self.exchange = PaperExchange(name, self.world)
+        self.exchange.catch_up_steps = 3
         self.account = self.exchange.open_account("a", Decimal(20_000), PaperKeys("key", "secret", "phrase"))
         self.symbols = [m.symbol for m in self.exchange.markets.values() if m.coin in COINS]
 

@@ -1,6 +1,7 @@
 """Fees, profit, funding, margin and liquidation against numbers that were worked out by hand."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from paper.account import Account, OrderRequest, OrderStatus, OrderType, PaperKe
 from paper.effects import Effects
 from paper.exchange import PaperExchange
 from paper.interventions import deleverage, trade_from_elsewhere
+from paper.prices import RecordedPrices
 from paper.refusals import Reason, Refused
 from paper.world import World
 from simulation.paper_clients import SteadyClock
@@ -346,3 +348,50 @@ def test_a_fee_is_never_taken_out_of_the_margin_of_another_position(
     trade_from_elsewhere(bybit_exchange, account, ETH, D("-0.5"))
 
     assert account.wallet >= only(account).margin == D("100.01")
+
+
+class Dip:
+    """A price that falls for half an hour and comes back."""
+
+    def __init__(self, from_ms: int) -> None:
+        self._from_ms = from_ms
+
+    def price(self, coin: str, at_ms: int) -> float:
+        del coin
+        return 1_500.0 if self._from_ms <= at_ms < self._from_ms + 1_800_000 else 2_000.0
+
+    def moment(self, at_ms: int) -> int:
+        return at_ms // 1_000
+
+    def knows(self, coin: str) -> bool:
+        return coin == "ETH"
+
+
+def test_a_dip_that_nobody_watched_liquidates_all_the_same(clock: SteadyClock) -> None:
+    exchange = PaperExchange("bybit", World(clock, source=Dip(START_MS + 3_600_000)))
+    account = exchange.open_account("a", D(10_000), PaperKeys("key", "secret", "phrase"))
+    exchange.set_margin_mode(account, MarginMode.ISOLATED)
+    trade(exchange, account, Side.BUY, "1")
+    resting = exchange.place_order(account, OrderRequest("ETHUSDT", Side.BUY, D(1), OrderType.LIMIT, D(1_600)))
+
+    clock.pass_seconds(6 * 3_600)
+    exchange.touch(account)
+
+    assert [fill.kind for fill in account.fills] == ["trade", "trade", "liquidation"]
+    assert resting.average_price == 1_600
+    assert START_MS + 3_600_000 <= account.fills[-1].at_ms < START_MS + 5_400_000
+
+
+def test_funding_falls_due_also_where_prices_stand_still(clock: SteadyClock, tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("time,coin,price\n1,ETH,2000\n")
+    exchange = PaperExchange("bybit", World(clock, source=RecordedPrices(path)))
+    exchange.funding_overrides[ETH] = D("0.0001")
+    account = exchange.open_account("a", D(10_000), PaperKeys("key", "secret", "phrase"))
+    trade(exchange, account, Side.BUY, "1")
+    exchange.touch(account)
+
+    clock.pass_seconds(7 * 3_600)
+    exchange.touch(account)
+
+    assert account.funding == D("-0.2")
