@@ -76,7 +76,7 @@ class BybitProtocol:
     routes: Sequence[Route] = (*MARKET_ROUTES, *ACCOUNT_ROUTES, *ORDER_ROUTES)
     rate_rules: Sequence[RateRule] = (
         RateRule("orders", 20, 1_000, LimitScope.ACCOUNT, ORDER_WRITES, is_per_endpoint=True),
-        RateRule("reads", 50, 1_000, LimitScope.ACCOUNT, ACCOUNT_READS, is_per_endpoint=True),
+        RateRule("reads", 10, 1_000, LimitScope.ACCOUNT, ACCOUNT_READS, is_per_endpoint=True),
         RateRule("address", 600, 5_000, LimitScope.ADDRESS, reason=Reason.ADDRESS_BANNED),
     )
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from core.model.money import ONE, ZERO, divide, round_towards_zero
 from core.model.order import Side
-from core.model.position import MarginMode
 from paper.account import (
     Account,
     Fill,
@@ -20,7 +19,7 @@ from paper.account import (
     TimeInForce,
 )
 from paper.clearing import Execution, apply_execution
-from paper.margin import money, opening_quantity
+from paper.margin import initial, money, opening_quantity
 from paper.order_rules import is_reducing
 from paper.refusals import Reason, Refused
 
@@ -55,7 +54,7 @@ def check_margin(exchange: PaperExchange, account: Account, request: OrderReques
     needed = notional / leverage + market.notional(quantity, price) * exchange.rules.taker_fee
     have = exchange.balance(account).available
     if held and held.quantity * request.side.sign < 0 and opened:
-        have += held.margin if held.key.margin_mode is MarginMode.ISOLATED else ZERO
+        have += initial(market, held, quote.mark)
     if opened and needed > have:
         raise Refused(Reason.INSUFFICIENT_MARGIN, f"needs {money(needed)} USDT, {money(have)} available")
 

@@ -21,7 +21,7 @@ from paper.exchange import PaperExchange
 from paper.faults import Faults
 from paper.in_process import InProcessSession
 from paper.kucoin import KucoinProtocol
-from paper.ledger import Ledger
+from paper.ledger import KEPT_ENTRIES, Ledger
 from paper.markets import listed_coins
 from paper.mexc import MexcProtocol
 from paper.operator_requests import Outcome, apply_requests
@@ -42,6 +42,9 @@ PROTOCOLS: dict[str, Callable[[], Protocol]] = {
 """The dialects, by exchange name; a new one is one line here."""
 
 LOOK_MS = 1_000
+KEPT_ENTRIES_OF_ACCOUNTS = 10_000
+"""Entries of the ledger in memory where accounts are kept for long, and nobody reads the whole day."""
+
 KEY_LENGTH = 32
 KEY_PREFIX = "paper"
 """Every paper key begins with it, so that it is never taken for a live one."""
@@ -87,7 +90,7 @@ class PaperHouse:
         kept = self._store.meta() if self._store else {}
         seed = int(kept.get("seed", "1")) if seed is None else seed
         self.world = World(clock, seed, listed_coins(market_count), prices, walk_seconds)
-        self.ledger = Ledger()
+        self.ledger = Ledger(KEPT_ENTRIES_OF_ACCOUNTS if folder else KEPT_ENTRIES)
         self.faults = Faults(seed)
         self.exchanges = {name: PaperExchange(name, self.world, self.ledger) for name in PROTOCOLS}
         self._doors = {

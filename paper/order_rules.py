@@ -29,9 +29,9 @@ def check_form(request: OrderRequest, market: PaperMarket, rules: ExchangeRules,
         raise Refused(Reason.BELOW_MIN_QUANTITY, "the quantity is not above zero")
     if quantity < market.min_quantity:
         raise Refused(Reason.BELOW_MIN_QUANTITY, f"the smallest order is {market.min_quantity}")
+    _check_maximum(request, market)
     if quantity % market.lot_step:
         raise Refused(Reason.QUANTITY_STEP, f"the quantity is not a multiple of {market.lot_step}")
-    _check_maximum(request, market)
     if request.order_type is OrderType.LIMIT:
         _check_price(request.price, market)
     if not request.reduce_only and market.notional(quantity, price) < market.min_notional:

@@ -107,7 +107,7 @@ def _handler(doors: Mapping[str, Door]) -> Callable[[web.Request], Awaitable[web
 
 async def _read(incoming: web.Request) -> Request:
     path, _, query = incoming.raw_path.partition("?")
-    body = await incoming.text()
+    body = (await incoming.read()).decode(errors="replace")
     return Request(
         method=incoming.method,
         host=incoming.host.partition(":")[0],
