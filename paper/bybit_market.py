@@ -109,7 +109,7 @@ def _instrument(exchange: PaperExchange, market: PaperMarket) -> dict[str, objec
         },
         "priceFilter": {
             "minPrice": plain(market.tick),
-            "maxPrice": plain(market.tick * 10_000_000),
+            "maxPrice": plain(market.max_price),
             "tickSize": plain(market.tick),
         },
         "lotSizeFilter": {

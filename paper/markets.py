@@ -10,6 +10,7 @@ from decimal import Decimal
 from core.model.money import ONE, ZERO, divide, round_towards_zero
 
 LISTED_AT_MS = 1_600_000_000_000
+MAX_PRICE_TICKS = 10_000_000
 MARKET_NOTIONAL_LIMIT = Decimal(1_000_000)
 LIMIT_ORDER_FACTOR = {"bybit": 2, "blofin": 100, "kucoin": 3, "mexc": 1}
 """How many times a limit order may be larger than a market order."""
@@ -68,6 +69,11 @@ class PaperMarket:
     def max_leverage(self) -> Decimal:
         """The highest leverage of any tier."""
         return self.brackets[0].max_leverage
+
+    @property
+    def max_price(self) -> Decimal:
+        """The highest price of a limit order."""
+        return self.tick * MAX_PRICE_TICKS
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Value in USDT of an unsigned or signed quantity."""

@@ -118,5 +118,7 @@ def _check_maximum(request: OrderRequest, market: PaperMarket) -> None:
 def _check_price(price: Decimal | None, market: PaperMarket) -> None:
     if price is None or not price.is_finite() or price <= ZERO:
         raise Refused(Reason.PRICE_OUT_OF_RANGE, "a limit order needs a price above zero")
+    if price > market.max_price:
+        raise Refused(Reason.PRICE_OUT_OF_RANGE, f"the highest price is {market.max_price}")
     if round_towards_zero(price, market.tick) != price:
         raise Refused(Reason.PRICE_STEP, f"the price is not a multiple of {market.tick}")

@@ -71,6 +71,18 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
     st.text(max_size=8),
     st.integers(-5, 10**12),
 )  # fmt: skip
+ORDERS: dict[str, dict[str, Any]] = {
+    "bybit": {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "1", "price": "9"},
+    "blofin": {
+        "instId": "BTC-USDT", "side": "buy", "orderType": "limit", "size": "1", "price": "9", "marginMode": "cross",
+    },
+    "kucoin": {
+        "symbol": "XBTUSDTM", "side": "buy", "type": "limit", "size": 1, "price": "9", "marginMode": "ISOLATED",
+        "leverage": 3, "clientOid": "a",
+    },
+    "mexc": {"symbol": "BTC_USDT", "side": 1, "type": 1, "vol": 1, "price": 9, "openType": 1, "leverage": 3},
+}  # fmt: skip
+"""An order that each exchange takes; one member at a time is then put wrong."""
 PARAMS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=10)
 
 
@@ -109,3 +121,23 @@ async def test_a_body_that_is_no_object_is_refused_in_the_envelope(name: str, bo
     for route in door.protocol.routes:
         response = await door.answer(Request(route.method, "host", route.pattern, body=body))
         assert response.body[0] in "{[", (route, response)
+
+
+@pytest.mark.parametrize("name", EXCHANGE_NAMES)
+@pytest.mark.parametrize(
+    "wrong", ["1e400", "1e30", "9" * 60, "1e-400", "NaN", "-1", "0", "", None, True, [], {}, "\x00", 0.1 + 0.2]
+)
+def test_an_order_with_one_impossible_member_is_taken_or_refused(name: str, wrong: object) -> None:
+    house, exchange, account = open_exchange(name)
+    protocol = house.doors[name].protocol
+    route = next(route for route in protocol.routes if route.endpoint == "create_order")
+    request = Request("POST", "host", route.pattern)
+    assert protocol.wrap(exchange, route.handler(Call(exchange, request, ORDERS[name], {}, account))).status == 200
+    for member in ORDERS[name]:
+        for extra in ({}, {"clientOid": "b"}):
+            params = {**ORDERS[name], **extra, member: wrong}
+            try:
+                response = protocol.wrap(exchange, route.handler(Call(exchange, request, params, {}, account)))
+            except Refused as refused:
+                response = protocol.refuse(exchange, refused)
+            assert response.body.startswith("{")
