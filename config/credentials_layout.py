@@ -64,7 +64,9 @@ def lay_out(document: CredentialsDocument, previous: Json) -> Json:
     }
     for name, section in document.sections().items():
         content[name] = {**_notes(previous.get(name)), **_keys(section, name), **_wishes(section)}
-    before = {_account_name(entry): entry for entry in previous.get("accounts", ()) if isinstance(entry, dict)}
+    listed = previous.get("accounts")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    before = {_account_name(entry): entry for entry in entries}
     further = []
     for account in document.accounts:
         named = {"exchange": account.exchange} | ({"label": account.label} if account.label else {})

@@ -194,25 +194,35 @@ def _require_passphrase(account: AccountId, section: ExchangeSection) -> None:
 
 
 def _with_original_accounts(value: dict[str, Any]) -> dict[str, Any]:
-    """The original's further exchanges (`bingx`, `ccxt`) as entries of our list; empty ones are dropped."""
+    """The original's further exchanges (`bingx`, `ccxt`) as entries of our list; empty ones are dropped.
+
+    What is not shaped as the original shapes it is left where it is, and refused there by name.
+    """
     given = dict(value)
-    found = []
-    bingx = given.pop("bingx", None)
-    if isinstance(bingx, dict) and bingx.get("api_key"):
-        found.append({"exchange": "bingx", **bingx})
-    listed = given.pop("ccxt", None)
-    if isinstance(listed, dict):
+    found: list[object] = []
+    if _is_section(given.get("bingx")):
+        bingx = given.pop("bingx", None) or {}
+        found += [{"exchange": "bingx", **bingx}] if bingx.get("api_key") else []
+    if _is_section(given.get("ccxt")):
+        listed = given.pop("ccxt", None) or {}
         entries = listed.get("ccxt_list", [listed] if listed.get("exchange_name") else [])
-        taken = {name for name in DOCUMENTED_EXCHANGES if (given.get(name) or {}).get("api_key")}
-        found += [_renamed(entry, taken) for entry in entries or [] if isinstance(entry, dict)]
-    if found:
+        found += [_renamed(entry, given) for entry in entries or ()] if isinstance(entries, list | None) else [entries]
+    if found and isinstance(given.get("accounts", []), list):
         given["accounts"] = [*given.get("accounts", []), *found]
     return given
 
 
-def _renamed(entry: dict[str, Any], taken: set[str]) -> dict[str, Any]:
+def _is_section(value: object) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+def _renamed(entry: object, given: Mapping[str, Any]) -> object:
+    """An entry under our names, with a label where the documented section of its exchange has keys as well."""
+    if not isinstance(entry, dict):
+        return entry
     exchange = entry.get("exchange_name", "")
-    label = {"label": "ccxt"} if exchange in taken else {}
+    section = given.get(exchange) if exchange in DOCUMENTED_EXCHANGES else None
+    label = {"label": "ccxt"} if isinstance(section, dict) and section.get("api_key") else {}
     return {"exchange": exchange, **label, **{key: item for key, item in entry.items() if key != "exchange_name"}}
 
 

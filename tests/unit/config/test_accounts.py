@@ -135,6 +135,10 @@ def test_further_accounts_carry_labels_and_wishes(home: Home) -> None:
         ({"blofin": {**KEYS, "copy_trading": True}}, "blofin", "copy trading"),
         ({"accounts": [{"exchange": "OKX", **KEYS}]}, "accounts[0]", "exchange"),
         ({"bybit": KEYS, "accounts": [{"exchange": "bybit", "label": "b", **KEYS}]}, "", "same api_key"),
+        ({"ccxt": 5}, "ccxt", "not known"),
+        ({"ccxt": {"ccxt_list": 5}}, "accounts[0]", "dictionary"),
+        ({"ccxt": {"ccxt_list": [{"exchange_name": [], **KEYS}]}}, "accounts[0].exchange", "string"),
+        ({"bybit": 5, "ccxt": {"exchange_name": "bybit", **KEYS}}, "bybit", "dictionary"),
         ({"accounts": [{"exchange": "okx", "mode": "paper"}] * 2}, "", "okx is given twice"),
     ],
 )
