@@ -77,7 +77,7 @@ def read_fills(call: Call) -> object:
     wanted = call.text("orderId")
     fills = [fill for fill in call.exchange.fills(call.account, call.text("instId")) if wanted in ("", fill.order_id)]
     after = call.text("after")
-    if after.isdigit():
+    if after.isdecimal():
         fills = [fill for fill in fills if fill.number < int(after)]
     return [_fill(fill) for fill in fills[: call.whole("limit", 20, 100)]]
 

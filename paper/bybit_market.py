@@ -18,7 +18,7 @@ def page(rows: Sequence[object], call: Call, default: int, largest: int) -> dict
     """One page of rows in Bybit's manner: `limit`, `cursor`, `nextPageCursor` (empty on the last page)."""
     limit = call.whole("limit", default, largest)
     cursor = call.text("cursor", "0")
-    start = int(cursor) if cursor.isdigit() else 0
+    start = int(cursor) if cursor.isdecimal() else 0
     end = start + limit
     next_cursor = str(end) if end < len(rows) else ""
     return {"category": call.text("category", "linear"), "nextPageCursor": next_cursor, "list": rows[start:end]}

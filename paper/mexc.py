@@ -120,7 +120,7 @@ def _check_clock(exchange: PaperExchange, sent_ms: int, window_seconds: int) -> 
 
 
 def _window_seconds(text: str) -> int:
-    return min(int(text), LARGEST_WINDOW_SECONDS) if text.isdigit() else DEFAULT_WINDOW_SECONDS
+    return min(int(text), LARGEST_WINDOW_SECONDS) if text.isdecimal() else DEFAULT_WINDOW_SECONDS
 
 
 def _sort_query(query: str) -> str:

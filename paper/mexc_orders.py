@@ -216,7 +216,7 @@ def _page_wanted(call: Call) -> tuple[int, int]:
 
 
 def _as_number(order_id: str) -> int | str:
-    return int(order_id) if order_id.isdigit() else order_id
+    return int(order_id) if order_id.isdecimal() else order_id
 
 
 _ORDER = "/api/v1/private/order"

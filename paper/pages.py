@@ -50,6 +50,6 @@ def is_between(call: Call, start_name: str, end_name: str, at_ms: int) -> bool:
 
 def _bound(call: Call, name: str, default: int) -> int:
     text = call.text(name)
-    if text and not text.isdigit():
+    if text and not text.isdecimal():
         raise Refused(Reason.BAD_REQUEST, f"parameter {name} is not a time in milliseconds")
     return int(text) if text else default

@@ -147,7 +147,7 @@ def _recorded_row(path: Path, number: int, row: Mapping[str, str | None]) -> tup
     if not coin:
         raise refuse("coin", coin)
     try:
-        at_ms = int(time) if time.isdigit() else int(datetime.fromisoformat(time).timestamp() * 1000)
+        at_ms = int(time) if time.isdecimal() else int(datetime.fromisoformat(time).timestamp() * 1000)
     except ValueError:
         raise refuse("time", time) from None
     try:

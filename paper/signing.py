@@ -49,6 +49,6 @@ def read_timestamp(text: str) -> int:
     Raises:
         Refused: If it is not a whole number.
     """
-    if not text.isdigit():
+    if not text.isdecimal():
         raise Refused(Reason.BAD_TIMESTAMP, "the timestamp is not a number")
     return int(text)

@@ -136,7 +136,7 @@ class Call:
     def whole(self, name: str, default: int, largest: int) -> int:
         """A whole number of 1 or more such as a page size, never above the largest."""
         text = self.text(name, str(default))
-        if not text.isdigit() or int(text) < 1:
+        if not text.isdecimal() or int(text) < 1:
             raise Refused(Reason.BAD_REQUEST, f"parameter {name} is not a whole number above zero")
         return min(int(text), largest)
 

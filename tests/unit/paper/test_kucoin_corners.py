@@ -96,7 +96,9 @@ async def test_an_order_with_a_wrong_parameter_is_refused_and_nothing_is_traded(
     assert await kucoin.fetch_positions() == []
 
 
-@pytest.mark.parametrize("query", [{"pageSize": 0}, {"currentPage": "two"}, {"startAt": "yesterday"}])
+@pytest.mark.parametrize(
+    "query", [{"pageSize": 0}, {"currentPage": "two"}, {"pageSize": "²"}, {"startAt": "²"}, {"startAt": "yesterday"}]
+)
 async def test_a_list_asked_for_with_a_wrong_page_or_time_is_refused(
     kucoin: ccxt.kucoinfutures, query: dict[str, object]
 ) -> None:
