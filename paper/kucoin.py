@@ -87,7 +87,7 @@ class KucoinProtocol:
         return account
 
     def wrap(self, exchange: PaperExchange, payload: object) -> Response:
-        """`{"code":"200000","data":...}`, with the quota's headers."""
+        """`{"code":"200000","data":...}`."""
         del exchange
         return Response(200, _ENCODER.encode({"code": SUCCESS, "data": payload}).decode())
 
@@ -95,10 +95,11 @@ class KucoinProtocol:
         """`{"code":"300003","msg":"..."}`; limits say in milliseconds when the quota is new."""
         del exchange
         code = code_of(refused)
-        headers = {"gw-ratelimit-limit": str(QUOTA), "gw-ratelimit-remaining": "0"}
-        headers["gw-ratelimit-reset"] = str(refused.retry_after_ms)
         body = _ENCODER.encode({"code": code.code, "msg": code.message}).decode()
-        return Response(code.status, body, headers if refused.retry_after_ms else {})
+        if not refused.retry_after_ms:
+            return Response(code.status, body)
+        quota = {"limit": QUOTA, "remaining": 0, "reset": refused.retry_after_ms}
+        return Response(code.status, body, {f"gw-ratelimit-{name}": str(value) for name, value in quota.items()})
 
 
 def _mac(secret: str, text: str) -> str:

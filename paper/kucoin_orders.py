@@ -47,9 +47,12 @@ def cancel_order(call: Call) -> object:
 
 def cancel_order_by_client_id(call: Call) -> object:
     """Cancel by the client's id and the symbol, which the exchange wants as well."""
-    call.exchange.market(call.required("symbol"))
-    order = call.exchange.cancel_order(call.account, client_order_id=call.path_values["client_oid"])
-    return {"clientOid": order.request.client_order_id}
+    client_id = call.path_values["client_oid"]
+    order = call.exchange.find_order(call.account, client_order_id=client_id)
+    if order.request.symbol != call.required("symbol"):
+        raise Refused(Reason.ORDER_NOT_FOUND, "the order is of another symbol")
+    call.exchange.cancel_order(call.account, order_id=order.order_id)
+    return {"clientOid": client_id}
 
 
 def cancel_all_orders(call: Call) -> object:

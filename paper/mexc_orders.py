@@ -11,7 +11,7 @@ from core.model.order import Side
 from core.model.position import MarginMode
 from paper.account import Leg, OrderRequest, OrderType, PaperOrder, TimeInForce
 from paper.mexc_account import HEDGE, ONE_WAY, number, open_type
-from paper.mexc_rows import deal_row, order_row
+from paper.mexc_rows import STATES, deal_row, order_row
 from paper.pages import LARGEST_PAGE_NUMBER, cut_page, is_between
 from paper.refusals import Reason, Refused
 from paper.wire import Call, Route
@@ -111,7 +111,7 @@ def list_history_orders(call: Call) -> object:
         order
         for order in call.exchange.orders(call.account, call.text("symbol"))
         if is_between(call, "start_time", "end_time", order.created_ms)
-        and (not states or str(order_row(call.exchange, call.account, order)["state"]) in states)
+        and (not states or str(STATES[order.status]) in states)
         and call.text("side") in {"", order.tag("side")}
     ]
     return _order_page(call, orders)

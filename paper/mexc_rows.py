@@ -7,7 +7,7 @@ from paper.exchange import PaperExchange
 from paper.margin import money
 from paper.mexc_account import HEDGE, ONE_WAY, OPEN_TYPE_NUMBERS
 
-_STATES = {
+STATES = {
     OrderStatus.ACCEPTED: 1,
     OrderStatus.OPEN: 2,
     OrderStatus.FILLED: 3,
@@ -46,7 +46,7 @@ def order_row(exchange: PaperExchange, account: Account, order: PaperOrder) -> d
         "profit": order.realized,
         "feeCurrency": "USDT",
         "openType": OPEN_TYPE_NUMBERS[asked.margin_mode] if asked.margin_mode else 2,
-        "state": _STATES[order.status],
+        "state": STATES[order.status],
         "externalOid": asked.client_order_id,
         "errorCode": _error_number(order),
         "usedMargin": ZERO,

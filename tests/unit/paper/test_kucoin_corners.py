@@ -127,6 +127,14 @@ async def test_calls_of_a_unified_account_are_refused_to_a_classic_one(kucoin: c
         await kucoin.fetch_positions(None, {"uta": True})
 
 
+async def test_an_order_is_cancelled_by_its_client_id_only_under_its_own_symbol(kucoin: ccxt.kucoinfutures) -> None:
+    await kucoin.create_order(BTC, "limit", "buy", 1, 50_000, {**ISOLATED, "clientOrderId": "resting1"})
+    with pytest.raises(ccxt.OrderNotFound, match="100001"):
+        await kucoin.cancel_order(None, ETH, {"clientOrderId": "resting1"})
+
+    assert len(await kucoin.fetch_open_orders(BTC)) == 1
+
+
 async def test_recent_lists_come_without_pages(kucoin: ccxt.kucoinfutures) -> None:
     await kucoin.create_order(BTC, "market", "buy", 1, None, ISOLATED)
     await kucoin.create_order(ETH, "market", "buy", 1, None, ISOLATED)
