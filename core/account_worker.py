@@ -75,6 +75,7 @@ class AccountWorker:
         self._told: dict[Symbol, str] = {}
         self._is_straggling = False
         self._is_winding_down = False
+        self._doubt_again = 0.0
 
     def hand_over(self, targets: Targets) -> None:
         """Take newer targets; they replace whatever is pending and wake the worker."""
@@ -133,6 +134,7 @@ class AccountWorker:
             return self._report(targets, readings, self._tell_changes(unknown))
         await self._limits.watch_losses(readings.snapshot.equity)
         unsized = await self._decide(targets, readings)
+        await self._doubt_halts(targets, readings)
         outcomes = await self._pursue_all(targets, readings, unsized)
         looked_at = {outcome.symbol for outcome in outcomes}
         outcomes += [_not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
@@ -189,6 +191,15 @@ class AccountWorker:
         ]
         settings = await asyncio.gather(*(self._exchange.read_settings(symbol) for symbol in symbols))
         return dict(zip(symbols, settings, strict=True))
+
+    async def _doubt_halts(self, targets: Targets, readings: Readings) -> None:
+        """A market that was halted may trade again: read the rules anew, at most once per full check."""
+        rules = readings.instruments.value if isinstance(readings.instruments, Known) else {}
+        halted = [symbol for symbol in self._wanted(targets) if symbol in rules and not rules[symbol].tradable]
+        now = asyncio.get_running_loop().time()
+        if halted and now >= self._doubt_again:
+            self._doubt_again = now + self._settings.full_check_seconds()
+            await self._exchange.refresh_instruments()
 
     def _take_reads(self, snapshot: AccountSnapshot) -> bool:
         """Count the read for the exchange's health; whether the pass may go on."""
@@ -251,12 +262,14 @@ class AccountWorker:
                 self._running[symbol] = task
         woken = asyncio.create_task(self._wake.wait())
         self._is_straggling = False
-        while pending := [task for task in self._running.values() if not task.done()]:
-            awaited = pending if self._is_winding_down else [*pending, woken]
-            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            if woken.done() and not self._is_winding_down:
-                break
-        woken.cancel()
+        try:
+            while pending := [task for task in self._running.values() if not task.done()]:
+                awaited = pending if self._is_winding_down else [*pending, woken]
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                if woken.done() and not self._is_winding_down:
+                    break
+        finally:
+            woken.cancel()
         self._is_straggling = any(not task.done() for task in self._running.values())
         outcomes = [
             task.result() if task.done() else _not_looked_at(symbol, "an earlier step is still under way")

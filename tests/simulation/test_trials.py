@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from commands.demo_services import ROOT
+from paper.effects import MarketState
 from paper.faults import Fault, FaultKind
-from simulation.actions import Alert, Break, Restart, Step
+from simulation.actions import Alert, Break, Market, Restart, Step
 from simulation.campaign import schedule_of
 from simulation.trial import Verdict, run_trial
 from simulation.whole_world import Plan
@@ -63,3 +64,15 @@ def test_a_crash_right_behind_a_lost_answer_doubles_nothing() -> None:
 
     assert verdict.violations == ()
     assert verdict.told["order outcome unknown"] >= 4
+
+
+def test_a_market_that_was_halted_and_trades_again_is_traded_within_a_minute_or_two() -> None:
+    steps = [
+        Step(4.0, Market("bybit", "BTCUSDT", MarketState.HALTED)),
+        Step(5.0, Alert("BTCUSDT", Decimal("0.5"))),
+        Step(200.0, Alert("BTCUSDT", Decimal("0.6"))),
+    ]
+    verdict = run_trial(Plan(2, symbols=("BTCUSDT",), network_symbols=()), steps)
+
+    assert verdict.violations == ()
+    assert verdict.seen["order"] >= 7
