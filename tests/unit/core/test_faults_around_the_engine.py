@@ -460,7 +460,6 @@ def test_fault_81_a_reduction_that_the_disk_did_not_keep_goes_out_under_an_id_of
     async def story(world: World) -> None:
         await hold(world, BTC="0.1")
         ids: list[str] = []
-        world.exchange.on_submit = lambda intent: ids.append(intent.client_order_id)
         note = world.journal.note
 
         async def fill_up_before_the_order(*events: object) -> bool:
@@ -468,15 +467,22 @@ def test_fault_81_a_reduction_that_the_disk_did_not_keep_goes_out_under_an_id_of
             return await note(*events)  # type: ignore[arg-type]  # passed on
 
         world.journal.note = fill_up_before_the_order  # type: ignore[method-assign]
+        world.exchange.inject("submit", Fault.PARTIAL_FILL)
+
+        def go_blind(intent: OrderIntent) -> None:
+            ids.append(intent.client_order_id)
+            world.exchange.inject("read", *[Fault.READ_FAILS] * 5)
+
+        world.exchange.on_submit = go_blind
         world.sources.say(BTC="0.05")
         await world.cycle()
-        assert world.held() == D("0.03")
+        assert world.held() == D("0.045")
         world.disk.is_full = False
+        world.exchange.faults.clear()
         world.restart()
-        world.sources.say(BTC="0.02")
         await world.cycle(3)
 
-        assert world.held() == D("0.012")
+        assert world.held() == D("0.03")
         assert len(set(ids)) == len(ids) == 2
 
     live(tmp_path, story)

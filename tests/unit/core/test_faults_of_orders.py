@@ -113,10 +113,10 @@ def test_fault_06_an_order_that_lands_after_its_window_is_recognised_and_the_gap
         world.exchange.on_submit = late.append
         world.sources.say(BTC="0.1")
         world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
-        await turn(world, 5)
+        await turn(world, 2)
         world.sources.say(BTC="0.12")
         await turn(world, 8)
-        assert (world.held(), len(late)) == (D("0.072"), 2)
+        assert (world.held(), len(late), len(world.ledger().lost)) == (D("0.072"), 2, 1)
         world.exchange._execute(late[0])
         await turn(world, 5)
 
@@ -133,9 +133,10 @@ def test_fault_06_a_lost_order_that_cannot_be_asked_for_settles_nothing(tmp_path
         world.exchange.on_submit = late.append
         world.sources.say(BTC="0.1")
         world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
-        await turn(world, 6)
+        await turn(world, 2)
         world.sources.say(BTC="0")
         await turn(world, 8)
+        assert len(world.ledger().lost) == 1
         world.exchange._execute(late[0])
         world.exchange.inject("find", Fault.LOOKUP_FAILS, Fault.STILL_OPEN)
         await world.cycle(2)

@@ -241,6 +241,8 @@ def test_an_account_never_holds_more_than_its_cap_also_while_one_position_replac
 
 def test_two_targets_of_one_pass_share_the_accounts_cap(tmp_path: Path) -> None:
     async def story(world: World) -> None:
+        world.sources.say(BTC="0.01", ETH="0.01")
+        await world.cycle()
         world.settings.risk = RiskLimits(max_account_notional=D(4_000))
         world.sources.say(BTC="0.1", ETH="0.1")
         await world.cycle(2)
