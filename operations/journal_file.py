@@ -56,7 +56,7 @@ class JournalFile:
         self._epoch = _read_meta(connection, "epoch")
         self._tag = _read_meta(connection, "tag")
         self._waiting: list[Row] = []
-        self._flush: asyncio.Task[None] | None = None
+        self._flush: asyncio.Task[bool] | None = None
         self._broken = ""
         self.commits = 0
 
@@ -160,31 +160,30 @@ class JournalFile:
         self._standings = self._standings.with_entry(entry)
         return _standings_rows(self._standings)
 
+    async def _write(self, rows: list[Row]) -> None:
+        if not await self._try_to_write(rows):
+            raise StorageFailure(self._broken)
+
     async def _try_to_write(self, rows: list[Row]) -> bool:
+        """Whether the rows became durable, together with all others of this turn of the loop."""
         if self._broken:
             return False
-        try:
-            await self._write(rows)
-        except StorageFailure:
-            return False
-        return True
-
-    async def _write(self, rows: list[Row]) -> None:
         self._waiting += rows
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_waiting())
-        await asyncio.shield(self._flush)
+        return await asyncio.shield(self._flush)
 
-    async def _flush_waiting(self) -> None:
-        """Commit everything that gathered until the loop came round to this task."""
+    async def _flush_waiting(self) -> bool:
+        """Commit everything that gathered until the loop came round to this task; whether that worked."""
         rows, self._waiting, self._flush = self._waiting, [], None
-        self._refuse_if_broken()
+        if self._broken:
+            return False
         try:
             await self._committer(lambda: self._commit(rows))
         except apsw.Error as error:
             self._broken = f"the journal could not be written: {error}"
             self._epoch = hashlib.sha256(f"{self._epoch} after a failed write {self._chance}".encode()).hexdigest()
-            raise StorageFailure(self._broken) from error
+        return not self._broken
 
     def _commit(self, rows: Sequence[Row]) -> None:
         with self._connection:

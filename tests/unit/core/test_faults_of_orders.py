@@ -650,3 +650,33 @@ def test_fault_28_an_odd_price_sizes_and_opens_nothing_and_exits_still_work(
         assert world.held() == 0
 
     live(tmp_path, story)
+
+
+def test_fault_11_an_order_that_still_works_is_waited_for_and_not_repeated(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        world.exchange.inject("find", *[Fault.STILL_OPEN] * 9)
+        await world.cycle()
+        assert [record.detail for record in world.ledger().unsettled] == ["still open at the exchange"]
+        await turn(world, 5)
+
+        assert (world.held(), len(world.exchange.executed)) == (D("0.06"), 1)
+
+    live(tmp_path, story)
+
+
+def test_fault_24_a_lost_order_that_stays_lost_explains_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        await turn(world, 2)
+        world.sources.say(BTC="0")
+        await turn(world, 8)
+        assert len(world.ledger().lost) == 1
+        world.exchange.positions[BTC] = D("0.5")
+        await turn(world, 2)
+
+        assert world.held() == D("0.5")
+        assert world.told.names().count("position changed without us") == 1
+
+    live(tmp_path, story)
