@@ -92,10 +92,12 @@ class Door:
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
 
-    def knows(self, request: Request) -> bool:
-        """Whether the request is in this exchange's dialect: by its key header, else by its path."""
-        if self.protocol.key_header in request.headers:
-            return True
+    def has_key_of(self, request: Request) -> bool:
+        """Whether the request carries its key in this exchange's header."""
+        return self.protocol.key_header in request.headers
+
+    def has_route_of(self, request: Request) -> bool:
+        """Whether the request's path is one of this exchange's."""
         return self._find(request.method, request.path) is not None
 
     async def _serve(self, visit: _Visit) -> Response:

@@ -88,7 +88,7 @@ def _handler(doors: Mapping[str, Door]) -> Callable[[web.Request], Awaitable[web
         if door is not None:
             request = _without_prefix(request, "/" + rest)
         else:
-            door = next((candidate for candidate in doors.values() if candidate.knows(request)), None)
+            door = _guess(doors, request)
         if door is None:
             return web.Response(status=404, text=f"no paper exchange answers {request.path}")
         try:
@@ -103,6 +103,12 @@ def _handler(doors: Mapping[str, Door]) -> Callable[[web.Request], Awaitable[web
         )
 
     return handle
+
+
+def _guess(doors: Mapping[str, Door], request: Request) -> Door | None:
+    by_key = [door for door in doors.values() if door.has_key_of(request)]
+    by_path = [door for door in doors.values() if door.has_route_of(request)]
+    return next(iter(by_key or by_path), None)
 
 
 async def _read(incoming: web.Request) -> Request:

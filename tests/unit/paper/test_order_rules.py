@@ -323,3 +323,19 @@ def test_a_done_order_cannot_be_cancelled_and_an_unknown_one_is_not_found(trader
         trader.exchange.cancel_order(trader.account, client_order_id="never")
 
     assert (done.value.reason, unknown.value.reason) == (Reason.ORDER_ALREADY_DONE, Reason.ORDER_NOT_FOUND)
+
+
+def test_the_same_trade_earns_the_same_in_every_unit_of_quantity(trader: Trader) -> None:
+    trader.exchange.world.pin("BTC", D(50_000))
+    coins = D(2) / trader.market.contract_size / trader.market.lot_step
+    trader.place(Side.BUY, int(coins), leverage=D(10))
+    (position,) = trader.account.positions.values()
+    trader.exchange.world.pin("BTC", D(51_000))
+    profit = trader.exchange.balance(trader.account).unrealized
+    trader.place(Side.SELL, int(coins), reduce_only=True)
+
+    # 2 coins bought at 50,005 and sold at 50,994.9; fees are each exchange's own share of both notionals.
+    assert position.quantity * trader.market.contract_size == 2
+    assert profit == 1_990
+    assert trader.account.realized == D("1979.8")
+    assert trader.account.fees == (D(100_010) + D("101989.8")) * trader.exchange.rules.taker_fee
