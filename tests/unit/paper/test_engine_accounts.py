@@ -1,0 +1,58 @@
+"""The engine's paper accounts: the adapter of a live one in front of an exchange of our own, kept across restarts."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from config.accounts import AccountMode, AccountSettings
+from core.model.identity import AccountId
+from core.model.reading import Known
+from execute_trades import connect_all
+from operations.wall_clock import WallClock
+from paper.house import PaperHouse, is_paper_host, is_paper_key
+from paper.rules import EXCHANGE_NAMES
+from simulation.paper_clients import SteadyClock
+
+
+class Silence:
+    """core.ports.telemetry.Telemetry that keeps nothing."""
+
+    def tell(self, event: str, **facts: object) -> None:
+        """Nothing."""
+
+
+async def equities(accounts: list[AccountSettings], folder: Path) -> dict[str, Decimal]:
+    async with connect_all(accounts, WallClock(), Silence(), folder) as exchanges:
+        snapshots = {str(account): await exchange.read_snapshot() for account, exchange in exchanges.items()}
+    found = {}
+    for account, snapshot in snapshots.items():
+        assert isinstance(snapshot.equity, Known), snapshot
+        found[account] = snapshot.equity.value
+    return found
+
+
+async def test_paper_accounts_of_the_engine_are_as_they_were_after_a_restart(tmp_path: Path) -> None:
+    accounts = [
+        AccountSettings(AccountId(name), AccountMode.PAPER, paper_balance_usdt=Decimal(1_000 + number))
+        for number, name in enumerate(EXCHANGE_NAMES)
+    ]
+    first = await equities(accounts, tmp_path)
+
+    between = PaperHouse(WallClock(), folder=tmp_path)
+    between.deposit("kucoin", "", Decimal(500))
+    await between.close()
+
+    assert first == {name: 1_000 + number for number, name in enumerate(EXCHANGE_NAMES)}
+    assert await equities(accounts, tmp_path) == {**first, "kucoin": first["kucoin"] + 500}
+
+
+def test_paper_keys_and_hosts_are_told_from_live_ones(clock: SteadyClock) -> None:
+    house = PaperHouse(clock)
+    keys = [house.open_account(name, "a").api_key for name in EXCHANGE_NAMES]
+
+    assert all(is_paper_key(key) for key in keys)
+    assert len(set(keys)) == len(keys)
+    assert not is_paper_key("XYZ0123456789abcdef")
+    assert is_paper_host("bybit.paper.invalid")
+    assert is_paper_host("127.0.0.1")
+    assert not is_paper_host("api.bybit.com")
+    assert not is_paper_host("paper.invalid.example.com")
