@@ -116,6 +116,19 @@ def schema(
 
 
 @app.command()
+def reference() -> None:
+    """Print the reference of every key of every file, as docs/configuration.md has it.
+
+    Examples:
+
+      ./engine config reference > docs/configuration.md
+    """
+    from config.reference import format_reference
+
+    typer.echo(format_reference(), nl=False)
+
+
+@app.command()
 def history(
     file: Annotated[str, typer.Argument(help="A file's name or its beginning; all of them when left out.")] = "",
     as_json: AsJson = False,

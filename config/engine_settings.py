@@ -34,16 +34,22 @@ class SourceSettings(StrictModel):
         None,
         ge=1,
         le=_YEAR,
-        description="last good fetch longer ago than this: hold, no increase; null for pushed sources",
+        description="last good fetch longer ago than this: hold, no increase; null for pushed sources (bittensor: 600)",
     )
     max_age_seconds: Span | None = Field(
-        None, ge=1, le=_YEAR, description="content older than this follows on_stale; null for no age limit"
+        None,
+        ge=1,
+        le=_YEAR,
+        description="content older than this follows on_stale; null for no age limit (bittensor: 86400)",
     )
     on_stale: Annotated[OnStale, BeforeValidator(_on_stale)] = Field(
-        OnStale.HOLD, description="hold the last depths, or flatten the source's share"
+        OnStale.HOLD, description="hold the last depths, or flatten the source's share (bittensor: flatten)"
     )
     min_depth_change_ratio: Exact = Field(
-        Decimal(0), ge=0, le=1, description="a change smaller than this share of the depth makes no new decision"
+        Decimal(0),
+        ge=0,
+        le=1,
+        description="a smaller change, as a share of the depth, makes no new decision (bittensor: 0.05)",
     )
 
     @property
@@ -55,8 +61,8 @@ class SourceSettings(StrictModel):
 class ResizeBand(StrictModel):
     """A new decision when value or price moved the ideal size by more than the band, looked at now and then."""
 
-    band_percent: Exact = Field(gt=0, le=1000)
-    every_seconds: Span = Field(ge=10, le=_YEAR)
+    band_percent: Exact = Field(gt=0, le=1000, description="how far the ideal size may move")
+    every_seconds: Span = Field(ge=10, le=_YEAR, description="how often it is looked at")
 
 
 Resize = Literal["on_signal"] | ResizeBand

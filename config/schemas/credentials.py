@@ -53,7 +53,7 @@ class ExchangeSection(StrictModel):
     """One account: its keys and how it wants to be kept."""
 
     api_key: SecretStr = Field(SecretStr(""), description="empty: not configured")
-    api_secret: SecretStr = Field(SecretStr(""))
+    api_secret: SecretStr = Field(SecretStr(""), description="given together with the key")
     api_passphrase: SecretStr = Field(SecretStr(""), description="where the exchange has one")
     mode: Annotated[AccountMode, _one_of(AccountMode)] = Field(AccountMode.LIVE, description="paper, live or sandbox")
     enabled: bool = Field(default=True, description="false: positions that are ours are closed, then no call is made")
@@ -64,9 +64,15 @@ class ExchangeSection(StrictModel):
         None, gt=0, le=1_000_000_000, description="smaller orders are not sent"
     )
     max_concurrent_symbols: int = Field(10, ge=1, le=1000, description="symbols worked on at once")
-    account_value: Annotated[AccountValue, _one_of(AccountValue)] = AccountValue.EQUITY
-    on_foreign_change: Annotated[OnForeignChange, _one_of(OnForeignChange)] = OnForeignChange.REDUCE_ONLY
-    on_leverage_refused: Annotated[OnLeverageRefused, _one_of(OnLeverageRefused)] = OnLeverageRefused.HOLD
+    account_value: Annotated[AccountValue, _one_of(AccountValue)] = Field(
+        AccountValue.EQUITY, description="sizes come from wallet and open profit, or from the wallet alone"
+    )
+    on_foreign_change: Annotated[OnForeignChange, _one_of(OnForeignChange)] = Field(
+        OnForeignChange.REDUCE_ONLY, description="when somebody else made a position of ours smaller"
+    )
+    on_leverage_refused: Annotated[OnLeverageRefused, _one_of(OnLeverageRefused)] = Field(
+        OnLeverageRefused.HOLD, description="when another leverage is refused while a position is open"
+    )
     adopt_on_first_start: bool = Field(default=False, description="take over positions that no fill explains")
 
     @model_validator(mode="before")
@@ -132,7 +138,7 @@ class FurtherAccount(ExchangeSection):
 class BittensorSection(StrictModel):
     """Access to the SN8 signals."""
 
-    api_key: SecretStr = SecretStr("")
+    api_key: SecretStr = Field(SecretStr(""), description="empty: not configured")
     endpoint: str = Field("", pattern=r"^(https?://\S+)?$", description="http or https address")
 
 

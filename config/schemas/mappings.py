@@ -43,7 +43,10 @@ def _check_entries(entries: dict[str, Any]) -> dict[str, Any]:
 
 
 SourceMapping = Annotated[
-    dict[SourceSymbol, SymbolText | NettedSymbols], BeforeValidator(without_notes), AfterValidator(_check_entries)
+    dict[SourceSymbol, SymbolText | NettedSymbols],
+    BeforeValidator(without_notes),
+    AfterValidator(_check_entries),
+    Field(description="of a source: its symbol to the unified one, or the unified one to a list of its symbols"),
 ]
 MAPPINGS = TypeAdapter(Annotated[dict[SourceText, SourceMapping], BeforeValidator(without_notes)])
 

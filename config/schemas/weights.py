@@ -16,14 +16,14 @@ from core.model.target import SourceWeight, SymbolWeights
 class ShareModel(StrictModel):
     """The share of an account that one source may use as margin for the symbol."""
 
-    source: SourceText
+    source: SourceText = Field(description="a source, such as tradingview")
     weight: Exact = Field(ge=0, le=1, description="0..1; 0 switches the source off for this symbol")
 
 
 class SymbolModel(StrictModel):
     """One traded symbol."""
 
-    symbol: SymbolText
+    symbol: SymbolText = Field(description="the unified symbol, once in the file")
     leverage: Whole = Field(
         ge=1, le=20, description="whole, 1..20; the default and the cap: a signal may only lower it"
     )
