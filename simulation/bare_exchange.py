@@ -41,6 +41,7 @@ class Fault(StrEnum):
     REFUSED = "refused"
     LOOKUP_FAILS = "lookup_fails"
     STALE_POSITIONS = "stale_positions"
+    POSITIONS_FAIL = "positions_fail"
     BARRED = "barred"
     HANGS = "hangs"
     DOWN = "down"
@@ -115,6 +116,8 @@ class BareExchange:
         fault = await self._call("read")
         if fault is Fault.READ_FAILS:
             return AccountSnapshot(self.account, Unknown("timeout"), Unknown("timeout"))
+        if fault is Fault.POSITIONS_FAIL:
+            return AccountSnapshot(self.account, Known(self.equity, at), Unknown("timeout"))
         if fault is Fault.BARRED:
             return AccountSnapshot(self.account, Barred("key expired"), Barred("key expired"))
         seen = self._before if fault is Fault.STALE_POSITIONS else self.positions
