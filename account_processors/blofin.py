@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from account_processors.blofin_codes import CODES
+from account_processors.books import Book, levels_of
 from account_processors.dialect import (
     AccountValue,
     Call,
@@ -78,6 +79,8 @@ DETAIL = _private("GET", "trade/order-detail", "trade", lane=Lane.RESERVED)
 HISTORY = _private("GET", "trade/orders-history", "trade", lane=Lane.RESERVED)
 ORDER_CALL = _private("POST", "trade/order", "trade")
 REDUCE = _private("POST", "trade/order", "trade", lane=Lane.RESERVED)
+CANCEL = _private("POST", "trade/cancel-order", "trade", lane=Lane.RESERVED)
+BOOKS = _public("market/books")
 LEVERAGE = _private("GET", "account/leverage-info")
 SET_LEVERAGE = _private("POST", "account/set-leverage", "trade")
 POSITION_MODE = _private("GET", "account/position-mode")
@@ -190,6 +193,18 @@ class Blofin(Dialect):
         asked = {"instId": instrument.exchange_symbol, "clientOrderId": client_order_id}
         row = Row((await self._client.read(DETAIL, asked)).data, "order-detail")
         return ORDER.report(row, instrument, row.choice("state", STATES), self._client.clock_offset)
+
+    async def cancel(self, instrument: Instrument, client_order_id: ClientOrderId) -> None:
+        """By our id."""
+        asked = {"instId": instrument.exchange_symbol, "clientOrderId": client_order_id}
+        await self._client.write(CANCEL, asked)
+
+    async def read_book(self, instrument: Instrument) -> Book:
+        """50 levels."""
+        asked = {"instId": instrument.exchange_symbol, "size": "50"}
+        (book,) = rows_of((await self._client.read(BOOKS, asked)).data, "books")[:1] or [Row(None, "books")]
+        at = self._client.clock_offset.to_ours(book.time("ts"))
+        return Book(levels_of(book.fields.get("bids"), instrument), levels_of(book.fields.get("asks"), instrument), at)
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the history, newest first."""

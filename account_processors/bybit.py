@@ -5,6 +5,26 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from account_processors.books import Book, levels_of
+from account_processors.bybit_calls import (
+    ACCOUNT_INFO,
+    BUDGETS,
+    CANCEL,
+    CREATE,
+    HISTORY,
+    INSTRUMENTS,
+    ORDERBOOK,
+    POSITIONS,
+    QUERY_API,
+    REALTIME,
+    REDUCE,
+    SET_LEVERAGE,
+    SET_MARGIN_MODE,
+    SWITCH_MODE,
+    TICKERS,
+    TIME,
+    WALLET,
+)
 from account_processors.bybit_codes import CODES
 from account_processors.dialect import (
     ONE_WAY_REMEDY,
@@ -20,7 +40,6 @@ from account_processors.dialect import (
     unified,
 )
 from account_processors.instruments import Listing
-from account_processors.limiter import Budget, Lane
 from account_processors.passport import (
     Finding,
     account_kind,
@@ -72,32 +91,6 @@ USE_ISOLATED = "bybit margin mode isolated"
 USE_ONE_WAY = "bybit position mode one-way"
 
 
-def _public(path: str) -> Call:
-    return Call("GET", ("public",), f"v5/market/{path}", ("address",), is_signed=False)
-
-
-def _private(method: str, path: str, lane: Lane = Lane.ORDINARY) -> Call:
-    """The budgets are per key and endpoint, and one per address."""
-    return Call(method, ("private",), f"v5/{path}", (path, "address"), lane=lane)
-
-
-TIME, TICKERS, INSTRUMENTS = _public("time"), _public("tickers"), _public("instruments-info")
-WALLET = _private("GET", "account/wallet-balance")
-ACCOUNT_INFO = _private("GET", "account/info")
-POSITIONS = _private("GET", "position/list")
-REALTIME = _private("GET", "order/realtime", Lane.RESERVED)
-HISTORY = _private("GET", "order/history", Lane.RESERVED)
-CREATE = _private("POST", "order/create")
-REDUCE = _private("POST", "order/create", Lane.RESERVED)
-SET_LEVERAGE = _private("POST", "position/set-leverage")
-SET_MARGIN_MODE = _private("POST", "account/set-margin-mode")
-SWITCH_MODE = _private("POST", "position/switch-mode")
-QUERY_API = _private("GET", "user/query-api")
-
-READS = (WALLET, ACCOUNT_INFO, POSITIONS, REALTIME, HISTORY, QUERY_API)
-WRITES = (CREATE, SET_LEVERAGE, SET_MARGIN_MODE, SWITCH_MODE)
-
-
 class Bybit(Dialect):
     """Bybit as it differs from the others."""
 
@@ -109,10 +102,7 @@ class Bybit(Dialect):
         margin_mode_in_order=False,
         needs_passphrase=False,
         codes=CODES,
-        budgets=(
-            *(Budget(call.budgets[0], 10, 1.0) for call in (*READS, *WRITES)),
-            Budget("address", 600, 5.0, shared=True),
-        ),
+        budgets=BUDGETS,
         options={"recvWindow": 5000},
         reset_headers=(
             ("retry-after", RETRY_AFTER_SECONDS),
@@ -212,6 +202,18 @@ class Bybit(Dialect):
                 state = found[0].choice("orderStatus", STATES)
                 return ORDER.report(found[0], instrument, state, self._client.clock_offset)
         return None
+
+    async def cancel(self, instrument: Instrument, client_order_id: ClientOrderId) -> None:
+        """By our id."""
+        asked = {**LINEAR, "symbol": instrument.exchange_symbol, "orderLinkId": client_order_id}
+        await self._client.write(CANCEL, asked)
+
+    async def read_book(self, instrument: Instrument) -> Book:
+        """25 levels."""
+        answer = _row(await self._client.read(ORDERBOOK, {**LINEAR, "symbol": instrument.exchange_symbol, "limit": 25}))
+        book = answer.row("result")
+        at = self._client.clock_offset.to_ours(book.time("ts"))
+        return Book(levels_of(book.fields.get("b"), instrument), levels_of(book.fields.get("a"), instrument), at)
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the history, newest first."""

@@ -1,10 +1,11 @@
 """core.ports.exchange.Exchange over one dialect: what all exchanges share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
+from account_processors.books import Book
 from account_processors.ccxt_client import CcxtClient
 from account_processors.clock_offset import ClockOffset
 from account_processors.dialect import Dialect, base_quantity, exchange_amount
@@ -163,6 +164,23 @@ class CcxtExchange:
         except (MalformedReply, InvalidInput) as error:
             return UnknownOutcome(str(error))
         return report or NotFound()
+
+    async def cancel_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> SubmitOutcome:
+        """Cancel one of our orders by the id we gave it; market orders seldom live long enough."""
+        return await self._set(symbol, lambda rules: self._dialect.cancel(rules, client_order_id))
+
+    async def read_book(self, symbol: Symbol) -> Reading[Book]:
+        """The best levels of the order book, in base asset."""
+        instrument = await self._instrument(symbol)
+        if isinstance(instrument, Unknown):
+            return instrument
+        return await self._read(lambda: self._dialect.read_book(instrument))
+
+    async def subscribe_book(self, symbol: Symbol, every_seconds: float = 1.0) -> AsyncIterator[Reading[Book]]:
+        """The order book again and again, by polling; a failed read is handed on as Unknown."""
+        while True:
+            yield await self.read_book(symbol)
+            await asyncio.sleep(every_seconds)
 
     async def read_settings(self, symbol: Symbol) -> Reading[SymbolSettings]:
         """The margin mode and leverage that the exchange holds for the symbol."""

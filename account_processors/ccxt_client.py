@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from core.model.failures import InvalidInput
 from core.model.order import RefusalReason
 
 T = TypeVar("T")
+Params = Mapping[str, object] | Sequence[str] | None
 
 DEFAULT_BLOCK_SECONDS = 1.0
 LONGEST_BLOCK_SECONDS = 60.0
@@ -109,7 +110,7 @@ class CcxtClient:
         self._urls = urls
         self._ccxt: Any = None
 
-    async def read(self, call: Call, params: Mapping[str, object] | None = None) -> Envelope:
+    async def read(self, call: Call, params: Params = None) -> Envelope:
         """Ask until there is an answer, the tries are used up, or the deadline passes.
 
         Raises:
@@ -118,7 +119,7 @@ class CcxtClient:
         """
         return await self.read_with(call, lambda _: self._exchange_words(call, params))
 
-    async def write(self, call: Call, params: Mapping[str, object] | None = None) -> Envelope:
+    async def write(self, call: Call, params: Params = None) -> Envelope:
         """Send once.
 
         Raises:
@@ -174,14 +175,14 @@ class CcxtClient:
             try:
                 envelope = self._envelope(body)
             except MalformedReply:
-                return self._failure("unreadable answer", "")
-            return self._failure(envelope.message, envelope.code)
+                return self.failure("unreadable answer", "")
+            return self.failure(envelope.message, envelope.code)
         status = _STATUS.match(text)
         if status and not isinstance(error.__cause__, aiohttp.ClientError | TimeoutError | OSError):
-            return self._failure("no readable answer", f"HTTP {status[1]}")
+            return self.failure("no readable answer", f"HTTP {status[1]}")
         cause = error.__cause__ or error
         words = "" if error.__cause__ or "://" in text else f": {text}"
-        return self._failure(f"no answer ({type(cause).__name__}{words})", "")
+        return self.failure(f"no answer ({type(cause).__name__}{words})", "")
 
     async def close(self) -> None:
         """Close ccxt's object; safe to call twice."""
@@ -208,12 +209,13 @@ class CcxtClient:
             failure.retry_after_seconds = self._heed(call, failure, exchange)
             raise failure from None
 
-    async def _exchange_words(self, call: Call, params: Mapping[str, object] | None) -> Envelope:
+    async def _exchange_words(self, call: Call, params: Params) -> Envelope:
         """One request and its answer."""
         exchange = self.raw()
-        envelope = self._envelope(await exchange.request(call.path, list(call.api), call.method, dict(params or {})))
+        given = list(params) if isinstance(params, Sequence) else dict(params or {})
+        envelope = self._envelope(await exchange.request(call.path, list(call.api), call.method, given))
         if not envelope.ok:
-            failure = self._failure(envelope.message, envelope.code)
+            failure = self.failure(envelope.message, envelope.code)
             failure.retry_after_seconds = self._heed(call, failure, exchange)
             raise failure
         return envelope
@@ -245,7 +247,8 @@ class CcxtClient:
                 return min(seconds, LONGEST_BLOCK_SECONDS)
         return DEFAULT_BLOCK_SECONDS
 
-    def _failure(self, message: str, code: str) -> CallFailed:
+    def failure(self, message: str, code: str) -> CallFailed:
+        """What the exchange's code proves, in words without any secret."""
         meaning: Meaning | None = self.profile.codes.get(code)
         if meaning is None and code.startswith("HTTP "):
             meaning = Unproven.BUSY

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
+from account_processors.books import Book
 from account_processors.clock_offset import ClockOffset
 from account_processors.instruments import Listing
 from account_processors.limiter import Budget, Lane
@@ -146,6 +147,14 @@ class Dialect(ABC):
     @abstractmethod
     async def find(self, instrument: Instrument, client_order_id: ClientOrderId) -> OrderReport | None:
         """One order by our id, None when the exchange proves that it knows none."""
+
+    @abstractmethod
+    async def cancel(self, instrument: Instrument, client_order_id: ClientOrderId) -> None:
+        """Cancel one order by our id."""
+
+    @abstractmethod
+    async def read_book(self, instrument: Instrument) -> Book:
+        """The best levels of the order book."""
 
     @abstractmethod
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:

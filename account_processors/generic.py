@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import ccxt.async_support as ccxt
 
+from account_processors.books import Book, levels_of
 from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, base_quantity
 from account_processors.generic_replies import addresses_at, error_envelope, read_market
 from account_processors.generic_traits import ALIASES, TRAITS, Traits
@@ -212,6 +213,26 @@ class Unified(Dialect):
         if row.text("clientOrderId") != asked or row.text("symbol") != symbol:
             raise MalformedReply("the exchange answered with another order")
         return self._report(row, instrument, client_order_id)
+
+    async def cancel(self, instrument: Instrument, client_order_id: ClientOrderId) -> None:
+        """By the unified client id."""
+        await self._markets()
+        symbol, asked = self._symbol(instrument), self._id_form(client_order_id)
+        params = {"clientOrderId": asked}
+        await self._client.write_with(REDUCE, lambda exchange: exchange.cancel_order(asked, symbol, params))
+
+    async def read_book(self, instrument: Instrument) -> Book:
+        """The unified book."""
+        await self._markets()
+        symbol = self._symbol(instrument)
+        told = Row(await self._client.read_with(READ, lambda exchange: exchange.fetch_order_book(symbol)), "book")
+        bids, asks = (levels_of(told.fields.get(side), instrument) for side in ("bids", "asks"))
+        at = (
+            told.time("timestamp")
+            if told.optional_text("timestamp")
+            else moment(self._client.clock_offset.milliseconds())
+        )
+        return Book(bids, asks, self._client.clock_offset.to_ours(at))
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the closed orders, where the exchange lists them."""

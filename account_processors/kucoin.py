@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from account_processors.books import Book, levels_of
 from account_processors.dialect import (
     RESET_MILLISECONDS,
     RETRY_AFTER_SECONDS,
@@ -71,6 +72,8 @@ POSITIONS = _private("GET", "positions", 2)
 BY_CLIENT_ID = _private("GET", "orders/byClientOid", 5, Lane.RESERVED)
 ORDERS = _private("GET", "orders", 2, Lane.RESERVED)
 CREATE, REDUCE = _private("POST", "orders", 2), _private("POST", "orders", 2, Lane.RESERVED)
+CANCEL = _private("DELETE", "orders/client-order/{clientOid}", 1, Lane.RESERVED)
+DEPTH = _public("level2/depth20", 5)
 MARGIN_MODE = _private("GET", "position/getMarginMode", 2)
 SET_MARGIN_MODE = _private("POST", "position/changeMarginMode", 2)
 CROSS_LEVERAGE = _private("GET", "getCrossUserLeverage", 2)
@@ -185,6 +188,17 @@ class Kucoin(Dialect):
             is_filled = row.decimal("filledSize") == row.decimal("size")
             state = ExchangeOrderState.FILLED if is_filled else ExchangeOrderState.CANCELLED
         return ORDER.report(row, instrument, state, self._client.clock_offset)
+
+    async def cancel(self, instrument: Instrument, client_order_id: ClientOrderId) -> None:
+        """By our id; a DELETE, which aiohttp may send twice when its connection was cut."""
+        await self._client.write(CANCEL, {"symbol": instrument.exchange_symbol, "clientOid": client_order_id})
+
+    async def read_book(self, instrument: Instrument) -> Book:
+        """20 levels; the time is nanoseconds."""
+        asked = {"symbol": instrument.exchange_symbol}
+        book = Row((await self._client.read(DEPTH, asked)).data, "depth20")
+        bids, asks = (levels_of(book.fields.get(side), instrument) for side in ("bids", "asks"))
+        return Book(bids, asks, self._time_of(book))
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """The newest orders that are done."""

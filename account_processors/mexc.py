@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from account_processors.books import Book, levels_of
 from account_processors.dialect import (
     AccountValue,
     Call,
@@ -84,6 +85,8 @@ BY_CLIENT_ID = _private("GET", "order/external/{symbol}/{external_oid}", "orders
 HISTORY = _private("GET", "order/list/history_orders", "orders", Lane.RESERVED)
 CREATE = _private("POST", "order/create", "trade")
 REDUCE = _private("POST", "order/create", "trade", Lane.RESERVED)
+CANCEL = _private("POST", "order/cancel", "trade", Lane.RESERVED)
+DEPTH = _public("depth/{symbol}")
 POSITION_MODE = _private("GET", "position/position_mode", "account")
 CHANGE_POSITION_MODE = _private("POST", "position/change_position_mode", "account")
 
@@ -200,6 +203,21 @@ class Mexc(Dialect):
         if state is ExchangeOrderState.FILLED and row.decimal("dealVol") != row.decimal("vol"):
             state = ExchangeOrderState.CANCELLED
         return ORDER.report(row, instrument, state, self._client.clock_offset)
+
+    async def cancel(self, instrument: Instrument, client_order_id: ClientOrderId) -> None:
+        """By the exchange's id, looked up first; every id of the list has an answer of its own."""
+        asked = {"symbol": instrument.exchange_symbol, "external_oid": client_order_id}
+        order_id = Row((await self._client.read(BY_CLIENT_ID, asked)).data, "external").text("orderId")
+        (told,) = rows_of((await self._client.write(CANCEL, [order_id])).data, "cancel")[:1] or [Row(None, "cancel")]
+        if told.text("errorCode") != "0":
+            raise self._client.failure(told.optional_text("errorMsg"), told.text("errorCode"))
+
+    async def read_book(self, instrument: Instrument) -> Book:
+        """Levels are price, contracts and number of orders."""
+        asked = {"symbol": instrument.exchange_symbol}
+        book = Row((await self._client.read(DEPTH, asked)).data, "depth")
+        at = self._client.clock_offset.to_ours(book.time("timestamp"))
+        return Book(levels_of(book.fields.get("bids"), instrument), levels_of(book.fields.get("asks"), instrument), at)
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the history, newest first."""

@@ -39,6 +39,7 @@ CODES: CodeTable = {
     "2030": Why.INVALID_REQUEST,
     "2031": Why.RISK_LIMIT,
     "2040": Absence.NOT_FOUND,
+    "2041": Unproven.AMBIGUOUS,
     "10072": Why.AUTHENTICATION,
     "700003": Why.CLOCK,
 }

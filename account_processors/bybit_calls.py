@@ -1,0 +1,37 @@
+"""The requests that are made of Bybit, and their published limits."""
+
+from account_processors.dialect import Call
+from account_processors.limiter import Budget, Lane
+
+
+def _public(path: str) -> Call:
+    return Call("GET", ("public",), f"v5/market/{path}", ("address",), is_signed=False)
+
+
+def _private(method: str, path: str, lane: Lane = Lane.ORDINARY) -> Call:
+    """The budgets are per key and endpoint, and one per address."""
+    return Call(method, ("private",), f"v5/{path}", (path, "address"), lane=lane)
+
+
+TIME, TICKERS, INSTRUMENTS = _public("time"), _public("tickers"), _public("instruments-info")
+ORDERBOOK = _public("orderbook")
+WALLET = _private("GET", "account/wallet-balance")
+ACCOUNT_INFO = _private("GET", "account/info")
+POSITIONS = _private("GET", "position/list")
+REALTIME = _private("GET", "order/realtime", Lane.RESERVED)
+HISTORY = _private("GET", "order/history", Lane.RESERVED)
+CREATE = _private("POST", "order/create")
+REDUCE = _private("POST", "order/create", Lane.RESERVED)
+CANCEL = _private("POST", "order/cancel", Lane.RESERVED)
+SET_LEVERAGE = _private("POST", "position/set-leverage")
+SET_MARGIN_MODE = _private("POST", "account/set-margin-mode")
+SWITCH_MODE = _private("POST", "position/switch-mode")
+QUERY_API = _private("GET", "user/query-api")
+
+READS = (WALLET, ACCOUNT_INFO, POSITIONS, REALTIME, HISTORY, QUERY_API)
+WRITES = (CREATE, CANCEL, SET_LEVERAGE, SET_MARGIN_MODE, SWITCH_MODE)
+
+BUDGETS = (
+    *(Budget(call.budgets[0], 10, 1.0) for call in (*READS, *WRITES)),
+    Budget("address", 600, 5.0, shared=True),
+)
