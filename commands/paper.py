@@ -102,6 +102,7 @@ def fault(
     share: Annotated[str, typer.Option(help="For partial_fill and short_list: what remains, 0..1.")] = "0.5",
     quantity: Annotated[str, typer.Option(help="For foreign_trade: signed, in the exchange's unit.")] = "0",
     status: Annotated[int, typer.Option(help="For server_error, html_page and rate_limited: HTTP status.")] = 0,
+    reason: Annotated[str, typer.Option(help="For refused and rejected_later: why, such as insufficient_margin.")] = "",
     code: Annotated[str, typer.Option(help="For refused: the exchange's own code.")] = "",
     field: Annotated[str, typer.Option(help="For wrong_field and missing_field: which.")] = "",
     value: Annotated[str, typer.Option(help="For wrong_field: the value put there.")] = "",
@@ -120,6 +121,7 @@ def fault(
 
       ./engine paper fault --clear
     """
+    from core.model.failures import InvalidInput
     from paper.faults import Fault, FaultKind
     from paper.operator_requests import AddFault, ClearFaults
 
@@ -130,23 +132,27 @@ def fault(
     elif kind not in set(FaultKind):
         raise typer.BadParameter(f"one of {', '.join(FaultKind)}", param_hint="KIND")
     else:
-        wanted = Fault(
-            kind=FaultKind(kind),
-            exchange=exchange,
-            account=account,
-            endpoint=endpoint,
-            symbol=symbol,
-            count=count or None,
-            skip=skip,
-            probability=probability,
-            seconds=seconds,
-            status=status,
-            code=code,
-            field=field,
-            value=value,
-            share=number(share, "--share"),
-            quantity=number(quantity, "--quantity"),
-        )
+        try:
+            wanted = Fault(
+                kind=FaultKind(kind),
+                exchange=exchange,
+                account=account,
+                endpoint=endpoint,
+                symbol=symbol,
+                count=count or None,
+                skip=skip,
+                probability=probability,
+                seconds=seconds,
+                status=status,
+                reason=reason,
+                code=code,
+                field=field,
+                value=value,
+                share=number(share, "--share"),
+                quantity=number(quantity, "--quantity"),
+            )
+        except InvalidInput as error:
+            raise typer.BadParameter(str(error)) from error
         _ask(AddFault(wanted), as_json=as_json)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from paper.account import Account
 from paper.damage import damage
@@ -109,7 +109,7 @@ class Door:
             await asyncio.sleep(waiting)
         kinds = {fault.kind: fault for fault in met}
         if FaultKind.HANG in kinds:
-            await asyncio.sleep(FOREVER_SECONDS)
+            await _hang()
         if FaultKind.CUT_BEFORE in kinds:
             raise ConnectionCut
         instead = self._instead_of_processing(kinds)
@@ -117,7 +117,7 @@ class Door:
             return instead
         if FaultKind.LATE in kinds:
             self._process_later(visit, kinds, kinds[FaultKind.LATE].seconds)
-            await asyncio.sleep(FOREVER_SECONDS)
+            await _hang()
         response = self._process(visit, kinds)
         if FaultKind.ANSWER_LOST in kinds:
             raise ConnectionCut
@@ -208,6 +208,12 @@ _REFUSALS = {
     FaultKind.MAINTENANCE: Reason.MAINTENANCE,
     FaultKind.REVOKED_KEY: Reason.BAD_KEY,
 }
+
+
+async def _hang() -> NoReturn:
+    """Outlast every client, and give none an answer in the end either."""
+    await asyncio.sleep(FOREVER_SECONDS)
+    raise ConnectionCut
 
 
 def _symbol_of(request: Request, values: dict[str, str]) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from core.model.money import ZERO
 from core.model.position import MarginMode
-from paper.account import Account, OrderStatus, PaperPosition
+from paper.account import Account, OrderStatus, PaperOrder, PaperPosition
 from paper.clearing import pay_funding
+from paper.effects import MarketState
 from paper.execution import check_margin, execute, finish, force_fill, is_marketable
 from paper.margin import maintenance, price_at_margin, unrealized
 from paper.refusals import Refused
@@ -79,10 +80,14 @@ def _is_isolated_spent(exchange: PaperExchange, position: PaperPosition) -> bool
     return position.margin + unrealized(market, position, mark) <= maintenance(market, position, mark)
 
 
+def _is_halted(exchange: PaperExchange, order: PaperOrder) -> bool:
+    return exchange.state(order.request.symbol) is not MarketState.LIVE
+
+
 def _arrive(exchange: PaperExchange, account: Account) -> None:
     now_ms = exchange.now_ms()
     for order in account.open_orders():
-        if order.status is not OrderStatus.ACCEPTED or order.due_ms > now_ms:
+        if order.status is not OrderStatus.ACCEPTED or order.due_ms > now_ms or _is_halted(exchange, order):
             continue
         if order.reject_reason:
             finish(exchange, account, order, OrderStatus.REJECTED, order.reject_reason)
@@ -99,7 +104,11 @@ def _arrive(exchange: PaperExchange, account: Account) -> None:
 
 def _reach_limits(exchange: PaperExchange, account: Account) -> None:
     for order in account.open_orders():
-        if order.status is OrderStatus.OPEN and is_marketable(exchange, order.request):
+        if (
+            order.status is OrderStatus.OPEN
+            and not _is_halted(exchange, order)
+            and is_marketable(exchange, order.request)
+        ):
             execute(exchange, account, order, is_maker=True)
 
 

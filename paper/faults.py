@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from core.model.failures import InvalidInput
+from paper.refusals import Reason
+
 
 class FaultKind(StrEnum):
     """What may go wrong with a request."""
@@ -80,6 +83,12 @@ class Fault:
     value: object = None
     share: Decimal = Decimal("0.5")
     quantity: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise InvalidInput(f"fault probability: {self.probability} is outside 0..1")
+        if self.kind is FaultKind.REFUSED and self.reason not in {"", *Reason}:
+            raise InvalidInput(f"fault reason: {self.reason!r} is none of {', '.join(Reason)}")
 
 
 @dataclass(slots=True)

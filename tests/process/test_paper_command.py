@@ -149,6 +149,8 @@ def test_the_operator_reaches_accounts_that_a_running_process_keeps(tmp_path: Pa
 def test_the_kinds_of_faults_are_listed_and_a_wrong_one_is_wrong_usage(tmp_path: Path) -> None:
     listed = run(tmp_path, "fault", "--json")
     wrong = run(tmp_path, "fault", "earthquake")
+    unknown = run(tmp_path, "fault", "refused", "--reason", "mood")
 
     assert "answer_lost" in json.loads(listed.stdout)["kinds"]
     assert (wrong.returncode, "answer_lost" in wrong.stderr) == (2, True)
+    assert (unknown.returncode, "insufficient_margin" in unknown.stderr) == (2, True)

@@ -8,6 +8,7 @@ from typing import Any
 import ccxt.async_support as ccxt
 import pytest
 
+from core.model.failures import InvalidInput
 from paper.faults import Fault, FaultKind, Faults
 from paper.house import PaperHouse
 from simulation.paper_clients import open_client
@@ -273,6 +274,13 @@ def test_a_fault_can_wait_for_its_moment_and_be_taken_back() -> None:
     faults.remove(number)
     assert not faults.draw("bybit", "", "time", "", 1_000)
     assert not faults.in_force()
+
+
+def test_a_fault_that_could_never_work_is_refused_when_it_is_made() -> None:
+    with pytest.raises(InvalidInput, match="probability"):
+        Fault(FaultKind.HANG, probability=1.5)
+    with pytest.raises(InvalidInput, match=r"nonsense.*insufficient_margin"):
+        Fault(FaultKind.REFUSED, reason="nonsense")
 
 
 def test_probability_decides_by_the_seed() -> None:

@@ -281,6 +281,21 @@ def test_a_halted_market_takes_nothing_and_trades_again_when_resumed(trader: Tra
     assert trader.place(Side.BUY, 2) is OrderStatus.FILLED
 
 
+def test_a_resting_order_is_not_filled_while_its_market_is_halted(trader: Trader) -> None:
+    tick, last = trader.market.tick, trader.exchange.quote(trader.symbol).last
+    order = trader.order(Side.BUY, 2, order_type=OrderType.LIMIT, price=last * D("0.9") // tick * tick)
+    resting = trader.exchange.place_order(trader.account, order)
+    trader.exchange.set_state(trader.symbol, MarketState.HALTED)
+    trader.exchange.world.pin("BTC", last * D("0.8"))
+    trader.exchange.touch(trader.account)
+    while_halted = resting.status
+    trader.exchange.set_state(trader.symbol, MarketState.LIVE)
+    trader.exchange.world.pin("BTC", last * D("0.85"))
+    trader.exchange.touch(trader.account)
+
+    assert (while_halted, resting.status) == (OrderStatus.OPEN, OrderStatus.FILLED)
+
+
 def test_delisting_settles_positions_at_the_mark_and_cancels_orders(trader: Trader) -> None:
     trader.place(Side.BUY, 2)
     tick, last = trader.market.tick, trader.exchange.quote(trader.symbol).last
