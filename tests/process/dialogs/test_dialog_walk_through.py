@@ -103,7 +103,8 @@ async def told_as_not_listed(home: Home, expected: int) -> list[tuple[str, str]]
     """Account and symbol, each time that the engine said so, once it has said it as often as expected."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            lines = [json.loads(line) for line in (home.logs / "trade-engine.jsonl").read_text().splitlines()]
+            whole = (home.logs / "trade-engine.jsonl").read_text().rpartition("\n")[0]  # the last may be half written
+            lines = [json.loads(line) for line in whole.splitlines()]
             found = [line for line in lines if line.get("why") == "not listed on this exchange"]
             if len(found) >= expected:
                 return [(line["account"], line["symbol"]) for line in found]
