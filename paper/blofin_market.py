@@ -9,7 +9,6 @@ from paper.markets import LISTED_AT_MS, PaperMarket
 from paper.wire import Call, Route
 from paper.world import FUNDING_INTERVAL_MS
 
-DAY_MS = 86_400_000
 STATE = {MarketState.LIVE: "live", MarketState.HALTED: "suspend", MarketState.DELISTED: "suspend"}
 
 
@@ -104,7 +103,7 @@ def _instrument(exchange: PaperExchange, market: PaperMarket) -> dict[str, objec
 
 def _ticker(exchange: PaperExchange, market: PaperMarket) -> dict[str, object]:
     quote = exchange.quote(market.symbol)
-    before = exchange.world.quote(exchange.name, market, quote.at_ms - DAY_MS).last
+    before = exchange.world.day_before(exchange.name, market, quote.at_ms)
     volume = market.max_market_quantity * 40
     return {
         "instId": market.symbol,

@@ -9,7 +9,6 @@ from paper.markets import LISTED_AT_MS, PaperMarket
 from paper.wire import Call, Route
 from paper.world import FUNDING_INTERVAL_MS
 
-DAY_MS = 86_400_000
 DEFAULT_BOOK_DEPTH = 25
 STATUS = {MarketState.LIVE: "Trading", MarketState.HALTED: "Settling", MarketState.DELISTED: "Closed"}
 
@@ -132,7 +131,7 @@ def _instrument(exchange: PaperExchange, market: PaperMarket) -> dict[str, objec
 
 def _ticker(exchange: PaperExchange, market: PaperMarket) -> dict[str, object]:
     quote = exchange.quote(market.symbol)
-    before = exchange.world.quote(exchange.name, market, quote.at_ms - DAY_MS).last
+    before = exchange.world.day_before(exchange.name, market, quote.at_ms)
     due_ms = (quote.at_ms // FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS
     volume = market.max_market_quantity * 40
     return {

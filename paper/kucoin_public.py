@@ -16,7 +16,6 @@ from paper.world import FUNDING_INTERVAL_MS, Level
 
 FULL_BOOK_LEVELS = 100
 PRICE_BAND_SHARE = Decimal("0.05")
-DAY_MS = 86_400_000
 _STATUS = {MarketState.LIVE: "Open", MarketState.HALTED: "Paused", MarketState.DELISTED: "Closed"}
 _SETTLE = "USDT"
 
@@ -196,7 +195,7 @@ def _contract_prices(exchange: PaperExchange, market: PaperMarket) -> dict[str, 
     quote = exchange.quote(market.symbol)
     due_ms = _next_funding_ms(exchange)
     funding = exchange.funding_rate(market.symbol, due_ms)
-    before = exchange.world.index(market.coin, exchange.now_ms() - DAY_MS) * market.coin_multiple
+    before = exchange.world.day_before(exchange.name, market, exchange.now_ms())
     volume = market.liquidity * 1_000_000
     return {
         "fundingFeeRate": funding,

@@ -13,7 +13,6 @@ from paper.markets import LISTED_AT_MS, PaperMarket
 from paper.wire import Call, Route
 from paper.world import FUNDING_INTERVAL_MS
 
-DAY_MS = 86_400_000
 DEFAULT_BOOK_LEVELS = 100
 LARGEST_BOOK = 1_000
 PRICE_BAND_SHARE = Decimal("0.1")
@@ -159,7 +158,7 @@ def contract_row(exchange: PaperExchange, market: PaperMarket) -> dict[str, obje
 def ticker_row(exchange: PaperExchange, market: PaperMarket) -> dict[str, object]:
     """One ticker."""
     quote = exchange.quote(market.symbol)
-    before = exchange.world.index(market.coin, exchange.now_ms() - DAY_MS) * market.coin_multiple
+    before = exchange.world.day_before(exchange.name, market, exchange.now_ms())
     value = market.liquidity * 1_000_000
     return {
         "symbol": market.symbol,

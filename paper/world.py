@@ -20,7 +20,8 @@ LEVEL_NOTIONAL = 40_000
 
 BOOK_LEVELS = 100
 BASIS_PERIOD_MS = 300_000
-FUNDING_INTERVAL_MS = 8 * 3_600_000
+HOUR_MS = 3_600_000
+FUNDING_INTERVAL_MS = 8 * HOUR_MS
 LARGEST_FUNDING_RATE = Decimal("0.0003")
 
 
@@ -77,6 +78,7 @@ class World:
         self._pins: dict[str, Decimal] = {}
         self._shifts: dict[str, Decimal] = {}
         self._interventions = 0
+        self._days_before: dict[tuple[str, str], tuple[tuple[int, int], Decimal]] = {}
         self._quotes: dict[tuple[str, str], tuple[tuple[int, int], PaperQuote]] = {}
 
     def now_ms(self) -> int:
@@ -138,6 +140,15 @@ class World:
             return self._pins[coin]
         price = Decimal(f"{self._source.price(coin, at_ms):.10g}")
         return price * self._shifts.get(coin, ONE)
+
+    def day_before(self, exchange: str, market: PaperMarket, at_ms: int) -> Decimal:
+        """The market's last price a day before the running hour began, which tickers compare with."""
+        moment = (at_ms // HOUR_MS, self._interventions)
+        known = self._days_before.get((exchange, market.symbol))
+        if known is None or known[0] != moment:
+            known = (moment, self._make_quote(exchange, market, moment[0] * HOUR_MS - 24 * HOUR_MS).last)
+            self._days_before[exchange, market.symbol] = known
+        return known[1]
 
     def quote(self, exchange: str, market: PaperMarket, at_ms: int) -> PaperQuote:
         """One market's prices: near the index by a small basis of the exchange, with a small spread."""
