@@ -110,10 +110,14 @@ async def _serve(home: Home, telemetry: Telemetry, settings: WebhookSettings, po
 
 
 async def _watch(service: TradingViewService, server: uvicorn.Server, telemetry: Telemetry) -> int:
-    """Stop serving once the service must be started again or may not run; its exit code."""
+    """Stop serving once the service must be started again or may not run; its exit code.
+
+    When the last key is revoked it goes on: nobody may write then, and the depths in force stay published.
+    """
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        for why, code in ((service.processor.failure, FAILED), (service.config.missing_key(), CANNOT_RUN)):
+        missing_key = service.config.missing_key() if service.config.keys() is None else ""
+        for why, code in ((service.processor.failure, FAILED), (missing_key, CANNOT_RUN)):
             if why:
                 telemetry.tell("stopping", why=why)
                 server.should_exit = True

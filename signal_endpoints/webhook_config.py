@@ -57,8 +57,8 @@ class WebhookConfig:
         return "; ".join(filter(None, (self._settings_file.problem(), self._keys.problem, self._mapping.problem())))
 
     def missing_key(self) -> str:
-        """Why the webhook may not run without a key, empty when it may: it has one, or every account is paper."""
-        if self.keys() is not None:
+        """Why the webhook may not start without a key, empty when it may: it has one, or every account is paper."""
+        if self.keys():
             return ""
         try:
             modes = outline_accounts(self._home)

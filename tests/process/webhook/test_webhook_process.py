@@ -63,6 +63,20 @@ async def test_with_a_live_account_it_does_not_start_without_a_key(run_endpoint:
     assert key.encode() not in said
 
 
+async def test_a_live_account_that_appears_while_there_is_no_key_stops_it_with_78(
+    run_endpoint: MakeEndpoint, tmp_path: Path
+) -> None:
+    endpoint = await run_endpoint()
+    credentials = tmp_path / "credentials.json"
+    credentials.write_text(json.dumps({"bybit": {"api_key": "k" * 20, "api_secret": "s" * 20}}))
+    credentials.chmod(0o600)
+
+    await endpoint.read_output()
+
+    assert endpoint.process.returncode == 78
+    assert b"./engine webhook keys add" in endpoint.output
+
+
 async def test_invalid_settings_stop_the_start_with_78_and_a_wrong_name_with_2(run_endpoint: MakeEndpoint) -> None:
     assert (await run_endpoint(settings={"prot": 1})).process.returncode == 78
     assert (await run_endpoint("not a domain")).process.returncode == 2

@@ -139,6 +139,8 @@ async def test_an_account_that_is_not_paper_needs_a_key(tmp_path: Path, account:
         assert "./engine webhook keys add" in endpoint.service.config.missing_key()
         make_keys(home, "trend")
         assert endpoint.service.config.missing_key() == ""
+        save_keys(home, ())
+        assert endpoint.service.config.missing_key() != ""
 
 
 async def test_accounts_that_cannot_be_read_need_a_key(tmp_path: Path) -> None:
