@@ -5,7 +5,7 @@ from decimal import Decimal
 from core.model.money import ZERO, plain, round_towards_zero
 from core.model.position import MarginMode
 from paper.account import Account, Leg, PaperPosition
-from paper.bybit_market import is_linear, page
+from paper.bybit_market import is_linear, page, price_text
 from paper.exchange import PaperExchange
 from paper.margin import initial, maintenance, price_at_margin, unrealized
 from paper.refusals import Reason, Refused
@@ -179,7 +179,7 @@ def _position(exchange: PaperExchange, account: Account, held: PaperPosition) ->
         **_flat_position(exchange, account, held.key.symbol, held.key.leg),
         "side": "Buy" if held.quantity > 0 else "Sell",
         "size": plain(size),
-        "avgPrice": plain(held.entry_price),
+        "avgPrice": price_text(held.entry_price),
         "positionValue": plain(market.notional(size, held.entry_price)),
         "leverage": plain(held.leverage),
         "positionBalance": plain(held.margin),

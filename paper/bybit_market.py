@@ -1,7 +1,7 @@
 """Bybit's public endpoints: time, instruments, tickers, book, risk limits."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from core.model.money import ZERO, plain
 from paper.exchange import MarketState, PaperExchange
@@ -10,6 +10,7 @@ from paper.wire import Call, Route
 from paper.world import FUNDING_INTERVAL_MS
 
 DEFAULT_BOOK_DEPTH = 25
+PRICE_DIGITS = 12
 STATUS = {MarketState.LIVE: "Trading", MarketState.HALTED: "Settling", MarketState.DELISTED: "Closed"}
 
 
@@ -21,6 +22,11 @@ def page(rows: Sequence[object], call: Call, default: int, largest: int) -> dict
     end = start + limit
     next_cursor = str(end) if end < len(rows) else ""
     return {"category": call.text("category", "linear"), "nextPageCursor": next_cursor, "list": rows[start:end]}
+
+
+def price_text(price: Decimal) -> str:
+    """An average price with as many digits as Bybit shows: 12 significant ones."""
+    return plain(Context(prec=PRICE_DIGITS).plus(price))
 
 
 def is_linear(call: Call) -> bool:

@@ -6,7 +6,7 @@ from core.model.money import ZERO, plain, round_towards_zero
 from core.model.order import Side
 from paper.account import Fill, OrderRequest, OrderStatus, OrderType, PaperOrder, TimeInForce
 from paper.bybit_account import LEG_NUMBERS, LEGS
-from paper.bybit_market import page
+from paper.bybit_market import page, price_text
 from paper.exchange import PaperExchange
 from paper.refusals import Reason, Refused
 from paper.wire import Call, Route
@@ -138,7 +138,7 @@ def _order(exchange: PaperExchange, order: PaperOrder) -> dict[str, object]:
         "orderStatus": _status(order),
         "cancelType": "CancelByUser" if order.reject_reason == "by_client" else "UNKNOWN",
         "rejectReason": f"EC_{order.reject_reason}" if order.status is OrderStatus.REJECTED else "EC_NoError",
-        "avgPrice": plain(order.average_price) if order.average_price is not None else "0",
+        "avgPrice": price_text(order.average_price or ZERO),
         "leavesQty": plain(left),
         "leavesValue": plain(left * (asked.price or ZERO)),
         "cumExecQty": plain(order.filled),
@@ -156,7 +156,7 @@ def _order(exchange: PaperExchange, order: PaperOrder) -> dict[str, object]:
         "slTriggerBy": "",
         "triggerDirection": 0,
         "triggerBy": "",
-        "lastPriceOnCreated": plain(order.average_price or asked.price or ZERO),
+        "lastPriceOnCreated": price_text(order.average_price or asked.price or ZERO),
         "reduceOnly": asked.reduce_only,
         "closeOnTrigger": False,
         "smpType": "None",

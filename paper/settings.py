@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.model.money import ZERO
 from core.model.position import MarginMode
-from paper.account import Account, Leg, OrderRequest, OrderStatus
+from paper.account import Account, Leg, OrderRequest, OrderStatus, PaperPosition
 from paper.effects import MarketState
 from paper.execution import finish, force_fill
 from paper.margin import money
@@ -58,7 +58,7 @@ def set_leverage(
         held
         for held in account.held(symbol)
         if (not rules.leverage_by_mode or held.key.margin_mode is mode)
-        and (not rules.leverage_by_leg or held.key.leg in (leg, Leg.NET))
+        and (not rules.leverage_by_leg or leg in (Leg.NET, _direction(held)))
     ]
     changed, extra = [], ZERO
     for held in touched:
@@ -134,6 +134,10 @@ def set_state(exchange: PaperExchange, symbol: str, state: MarketState) -> None:
         for held in account.held(symbol):
             force_fill(exchange, account, held.key, -held.quantity, mark, "settlement")
         exchange.on_change(account)
+
+
+def _direction(held: PaperPosition) -> Leg:
+    return Leg.LONG if held.quantity > ZERO else Leg.SHORT
 
 
 def _is_busy(account: Account, symbol: str) -> bool:

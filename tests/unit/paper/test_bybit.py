@@ -274,3 +274,11 @@ async def test_other_products_are_listed_as_empty(bybit: ccxt.bybit) -> None:
     for category in ("spot", "inverse", "option"):
         answer = await bybit.publicGetV5MarketInstrumentsInfo({"category": category})
         assert answer["result"]["list"] == []
+
+
+async def test_average_prices_have_as_many_digits_as_bybit_shows(bybit: ccxt.bybit, house: PaperHouse) -> None:
+    for price in (60_000, 60_100, 60_100):
+        house.world.pin("BTC", Decimal(price))
+        await bybit.create_order(BTC, "market", "buy", 0.01)
+
+    assert (await bybit.fetch_position(BTC))["info"]["avgPrice"] == "60072.6666667"

@@ -354,3 +354,15 @@ def test_the_same_trade_earns_the_same_in_every_unit_of_quantity(trader: Trader)
     assert profit == 1_990
     assert trader.account.realized == D("1979.8")
     assert trader.account.fees == (D(100_010) + D("101989.8")) * trader.exchange.rules.taker_fee
+
+
+def test_mexcs_leverage_of_one_direction_leaves_a_position_of_the_other_alone(clock: SteadyClock) -> None:
+    trader = Trader("mexc", clock)
+    trader.place(Side.BUY, 1_000)
+    trader.exchange.set_leverage(trader.account, trader.symbol, D(9), MarginMode.ISOLATED, Leg.SHORT)
+    (unchanged,) = trader.account.positions.values()
+    trader.exchange.set_leverage(trader.account, trader.symbol, D(8), MarginMode.ISOLATED, Leg.LONG)
+    (changed,) = trader.account.positions.values()
+
+    assert (unchanged.leverage, changed.leverage) == (D(5), D(8))
+    assert changed.margin < unchanged.margin
