@@ -38,6 +38,7 @@ from core.trade_executor import TradeExecutor
 from operations.account_switches import follow_switches
 from operations.command_files import CommandFiles
 from operations.committers import Committer, WriterThread
+from operations.credentials_notes import tell_about_credentials
 from operations.engine_lock import AlreadyRunning, EngineLock
 from operations.engine_metrics import EngineState
 from operations.exchange_key_locks import ExchangeKeyLocks
@@ -287,6 +288,7 @@ def main(arguments: Sequence[str]) -> int:
         accounts = load_accounts(home)
         for settings in accounts:
             redactor.register(settings.secrets)
+        tell_about_credentials(home, telemetry)
         keys = [(settings.account.exchange, settings.api_key) for settings in accounts]
         with EngineLock(home.engine_lock), ExchangeKeyLocks(keys):
             asyncio.run(run_service(home, accounts, telemetry, overrides))
