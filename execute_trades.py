@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from account_processors.ccxt_client import CallSettings
+from account_processors.passport import tell_passports
 from account_processors.registry import connect
 from config.account_switches import AccountSwitches
 from config.accounts import AccountMode, AccountSettings, load_accounts
@@ -29,7 +30,7 @@ from config.overrides import Overrides, split_settings
 from config.trading_files import TradingFiles
 from core.account_worker import AccountWorker
 from core.model.failures import EngineError, InvalidInput
-from core.model.identity import AccountId
+from core.model.identity import AccountId, Symbol
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
 from core.ports.telemetry import Telemetry
@@ -152,6 +153,10 @@ class Engine:
             folder.mkdir(parents=True, exist_ok=True)
         return folders
 
+    def symbols(self) -> list[Symbol]:
+        """What the weight file names."""
+        return [weights.symbol for weights in self.config.load().weights]
+
     def close(self) -> None:
         """Close the journal."""
         self.journal.close()
@@ -181,6 +186,7 @@ async def run_service(
         watchers = (
             asyncio.create_task(watch_folders(engine.watched_folders(), engine.executor.nudge)),
             asyncio.create_task(watch_loop_lag(engine.metrics.loop_lag.observe, engine.telemetry)),
+            asyncio.create_task(tell_passports(exchanges.values(), engine.symbols(), engine.telemetry)),
             asyncio.create_task(follow_switches(switches, engine.workers, engine.telemetry)),
             asyncio.create_task(watch_problems((engine.settings, switches), engine.telemetry)),
         )

@@ -1,9 +1,11 @@
 """The account passport: what a key may do and how an account is set up, each finding with its remedy."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from account_processors.clock_offset import ALARM_SECONDS
 from account_processors.outcomes import CallFailed
@@ -11,8 +13,9 @@ from account_processors.replies import MalformedReply
 from core.model.identity import AccountId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import plain
-from core.model.position import MarginMode
-from core.model.reading import Known, Unknown
+from core.model.position import MarginMode, Position, Quote
+from core.model.reading import Known, Reading, Unknown
+from core.ports.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from account_processors.ccxt_base import CcxtExchange
@@ -80,10 +83,34 @@ async def inspect_account(
     return Passport(exchange.account, tuple(findings))
 
 
+@runtime_checkable
+class Inspectable(Protocol):
+    """Whatever can show a passport."""
+
+    async def inspect(self, symbols: Sequence[Symbol] = ()) -> Passport:
+        """Look at the account."""
+        ...
+
+
+async def tell_passports(exchanges: Iterable[object], symbols: Sequence[Symbol], telemetry: Telemetry) -> None:
+    """Look at every account beside the trading, and tell what needs a person; no account waits for another."""
+
+    async def look(exchange: Inspectable) -> None:
+        passport = await exchange.inspect(symbols)
+        account = str(passport.account)
+        for finding in passport.findings:
+            if finding.severity is not Severity.GOOD:
+                told = {"topic": finding.topic, "found": finding.what, "remedy": finding.remedy}
+                telemetry.tell(f"account {finding.severity}", account=account, **told)
+        telemetry.tell("account looked at", account=account, is_fit=passport.is_fit)
+
+    await asyncio.gather(*(look(exchange) for exchange in exchanges if isinstance(exchange, Inspectable)))
+
+
 def trading_right(*, may_trade: bool | None) -> Finding:
     """Whether the key may trade perpetuals; None when the exchange does not tell."""
     if may_trade is None:
-        return Finding(Severity.WARNING, "trading", "the exchange does not tell whether the key may trade perpetuals")
+        return Finding(Severity.GOOD, "trading", "not told by the exchange; the first order shows it")
     if may_trade:
         return Finding(Severity.GOOD, "trading", "the key may trade perpetuals")
     return Finding(
@@ -149,17 +176,7 @@ def _clock(exchange: "CcxtExchange") -> Finding:
 async def _money_and_symbols(exchange: "CcxtExchange", symbols: Sequence[Symbol]) -> list[Finding]:
     snapshot = await exchange.read_snapshot()
     instruments = await exchange.read_instruments()
-    findings = []
-    for topic, reading in (("value", snapshot.equity), ("positions", snapshot.positions)):
-        if isinstance(reading, Unknown):
-            findings.append(Finding(Severity.PROBLEM, topic, f"unknown: {reading.reason}", "see the reason"))
-    if isinstance(snapshot.equity, Known):
-        empty = snapshot.equity.value <= 0
-        remedy = "move USDT into the futures account" if empty else ""
-        severity = Severity.WARNING if empty else Severity.GOOD
-        findings.append(Finding(severity, "value", f"{plain(snapshot.equity.value)} USDT", remedy))
-    if isinstance(snapshot.positions, Known):
-        findings.append(Finding(Severity.GOOD, "positions", f"{len(snapshot.positions.value)} open"))
+    findings = [_value(snapshot.equity), _positions(snapshot.positions)]
     if isinstance(instruments, Unknown):
         return [*findings, Finding(Severity.PROBLEM, "symbols", f"unknown: {instruments.reason}", "see the reason")]
     quotes = await exchange.read_quotes(symbols) if symbols else {}
@@ -167,18 +184,38 @@ async def _money_and_symbols(exchange: "CcxtExchange", symbols: Sequence[Symbol]
         rules = instruments.value.get(symbol)
         if rules is None:
             findings.append(_not_listed(symbol, instruments.value))
-            continue
-        quote = quotes[symbol]
-        smallest = plain(rules.min_quantity)
-        worth = (
-            f", about {plain(round(quote.value.last * rules.min_quantity, 2))} USDT" if isinstance(quote, Known) else ""
-        )
-        what = f"{rules.exchange_symbol}; smallest order {smallest}{worth}; leverage up to {plain(rules.max_leverage)}"
-        if rules.tradable:
-            findings.append(Finding(Severity.GOOD, symbol, what))
         else:
-            findings.append(Finding(Severity.WARNING, symbol, f"{what}; not traded now", "wait, or drop it"))
+            findings.append(_listed(symbol, rules, quotes[symbol], snapshot.equity))
     return findings
+
+
+def _value(equity: Reading[Decimal]) -> Finding:
+    if isinstance(equity, Unknown):
+        return Finding(Severity.PROBLEM, "value", f"unknown: {equity.reason}", "see the reason")
+    what = f"{plain(equity.value)} USDT"
+    if equity.value > 0:
+        return Finding(Severity.GOOD, "value", what)
+    return Finding(Severity.WARNING, "value", what, "move USDT into the futures account")
+
+
+def _positions(positions: Reading[Mapping[Symbol, Position]]) -> Finding:
+    if isinstance(positions, Unknown):
+        return Finding(Severity.PROBLEM, "positions", f"unknown: {positions.reason}", "see the reason")
+    return Finding(Severity.GOOD, "positions", f"{len(positions.value)} open")
+
+
+def _listed(symbol: Symbol, rules: Instrument, quote: Reading[Quote], equity: Reading[Decimal]) -> Finding:
+    """What the smallest order is, and how much of the account's value it takes before leverage."""
+    size = f"smallest order {plain(rules.min_quantity)}"
+    if isinstance(quote, Known):
+        worth = max(quote.value.last * rules.min_quantity, rules.min_notional)
+        size += f", about {plain(round(worth, 2))} USDT"
+        if isinstance(equity, Known) and equity.value > 0:
+            size += f" or {plain(round(100 * worth / equity.value, 2))} % of the account's value"
+    what = f"{rules.exchange_symbol}; {size}; leverage up to {plain(rules.max_leverage)}"
+    if rules.tradable:
+        return Finding(Severity.GOOD, symbol, what)
+    return Finding(Severity.WARNING, symbol, f"{what}; not traded now", "wait until it is, or drop the symbol")
 
 
 def _not_listed(symbol: Symbol, listed: Mapping[Symbol, Instrument]) -> Finding:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from account_processors.passport import Finding, Passport, Severity
+from account_processors.passport import Finding, Passport, Severity, tell_passports
 from core.model.identity import Symbol
 from paper.account import Permissions
 from paper.faults import Fault, FaultKind
@@ -91,3 +91,18 @@ def test_one_problem_makes_a_passport_unfit() -> None:
         assert not replace(passport, findings=(*passport.findings, bad)).is_fit
 
     play("kucoin", scene)
+
+
+def test_at_start_every_account_is_looked_at_and_a_bad_one_stops_no_other() -> None:
+    async def scene(bench: Bench) -> None:
+        other = bench.another("second")
+        bench.account.permissions = Permissions(is_revoked=True)
+        await tell_passports([bench.exchange, object(), other], [BTC, bench.unlisted], bench.told)
+        looked = {facts["account"]: facts["is_fit"] for name, facts in bench.told.events if name == "account looked at"}
+        assert looked == {"mexc::main": False, "mexc::second": True}
+        problems = [facts for name, facts in bench.told.events if name == "account problem"]
+        assert all(facts["remedy"] and facts["account"] == "mexc::main" for facts in problems)
+        assert any(facts["topic"] == "key" for facts in problems)
+        await other.close()
+
+    play("mexc", scene)
