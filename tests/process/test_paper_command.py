@@ -37,7 +37,7 @@ async def serving(*options: str, stop: signal.Signals = signal.SIGTERM) -> Async
     finally:
         process.send_signal(stop)
         _, errors = await asyncio.wait_for(process.communicate(), 15)
-    assert (process.returncode, errors) == (0, b"")
+    assert (process.returncode, errors) == (-signal.SIGKILL if stop is signal.SIGKILL else 0, b"")
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +91,17 @@ async def test_keys_follow_from_the_seed_and_ctrl_c_ends_it_well(tmp_path: Path)
     assert keys[0] == keys[1]
     assert len(markets) == 59
     assert (tmp_path / "accounts.sqlite").exists()
+
+
+async def test_an_answered_order_survives_a_killed_process(tmp_path: Path) -> None:
+    async with serving("--state", str(tmp_path), stop=signal.SIGKILL) as told:
+        await trade("kucoin", told["exchanges"]["kucoin"])
+
+    house = PaperHouse(WallClock(), folder=tmp_path)
+    (position,) = house.account("kucoin", "test").positions.values()
+    await house.close()
+    assert position.key.symbol == "ETHUSDTM"
+    assert position.quantity == 3
 
 
 def test_without_a_network_live_prices_are_refused_with_exit_code_1(tmp_path: Path) -> None:
