@@ -144,6 +144,15 @@ class JournalFile:
         rows = list(self._connection.execute(query, (str(account), symbol, limit)))
         return [_decode_event(str(kind), str(payload)) for kind, payload in reversed(rows)]
 
+    def state_hash(self) -> str:
+        """SHA-256 over everything that the journal adds up to, the same before and after a restart."""
+        parts: list[object] = [self._epoch, self._tag, self._last_command]
+        parts += [ledger for _, ledger in sorted(self._ledgers.items())]
+        parts += [entry for _, entry in sorted(self._standings.by_scope.items(), key=lambda item: str(item[0]))]
+        parts += [frame for _, frame in sorted(self._frames.items())]
+        parts += [(str(account), marks) for account, marks in sorted(self._marks.items())]
+        return hashlib.sha256(b"\n".join(map(msgspec.json.encode, parts))).hexdigest()
+
     def close(self) -> None:
         """Close the file; what was awaited is on disk."""
         self._connection.close()
