@@ -103,6 +103,7 @@ class BareExchange:
     refuses_leverage: bool = False
     capabilities: Capabilities = CAPABILITIES
     refreshes: int = 0
+    value_reads: int = 0
     on_submit: Callable[[OrderIntent], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -112,6 +113,10 @@ class BareExchange:
 
     async def read_snapshot(self) -> AccountSnapshot:
         """Value and positions, together."""
+        self.value_reads += 1
+        return await self._snapshot()
+
+    async def _snapshot(self) -> AccountSnapshot:
         at = self.clock.now()
         fault = await self._call("read")
         if fault is Fault.READ_FAILS:
@@ -126,7 +131,7 @@ class BareExchange:
 
     async def read_positions(self) -> Reading[Mapping[Symbol, Position]]:
         """Positions alone."""
-        return (await self.read_snapshot()).positions
+        return (await self._snapshot()).positions
 
     async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
         """The ids of every order on the symbol, ours and strangers', newest first."""

@@ -46,6 +46,7 @@ class FramesByHand:
     frames: dict[SourceName, Reading[SourceFrame]] = field(default_factory=dict)
     sequence: int = 0
     authenticated: bool = True
+    looks: int = 0
 
     def say(self, *, source: SourceName = TRADINGVIEW, **depths: str) -> None:
         """Publish a frame with these depths, BTC="0.058", under the symbols' unified names."""
@@ -78,7 +79,8 @@ class FramesByHand:
 
     def frame_marks(self, sources: Sequence[SourceName]) -> tuple[object, ...]:
         """New at every look, since every read has a fresh heartbeat."""
-        return (*sources, self.clock.now())
+        self.looks += 1
+        return (*sources, self.looks)
 
 
 @dataclass

@@ -484,13 +484,13 @@ def test_fault_24_what_two_reads_do_not_agree_on_is_nobodys_doing(tmp_path: Path
     async def story(world: World) -> None:
         await hold(world)
         flicker = iter([D("0.02"), D("0.03")] * 20)
-        read = world.exchange.read_snapshot
+        read = world.exchange._snapshot
 
         async def unsteady():  # type: ignore[no-untyped-def]  # noqa: ANN202
             world.exchange.positions[BTC] = next(flicker)
             return await read()
 
-        world.exchange.read_snapshot = unsteady  # type: ignore[method-assign]
+        world.exchange._snapshot = unsteady  # type: ignore[method-assign]
         await world.cycle()
 
         assert world.ledger().standing is Standing.ACTIVE
