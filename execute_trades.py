@@ -7,6 +7,7 @@ Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 78 configuration or loc
 
 import argparse
 import asyncio
+import getpass
 import os
 import secrets
 import signal
@@ -37,6 +38,7 @@ from core.ports.telemetry import Telemetry
 from core.signal_manager import SignalManager
 from core.trade_executor import TradeExecutor
 from operations.account_switches import follow_switches
+from operations.arming import arm_account, facts_of
 from operations.command_files import CommandFiles
 from operations.committers import Committer, WriterThread
 from operations.credentials_notes import tell_about_credentials
@@ -265,6 +267,16 @@ async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _consent(home: Home, accounts: Sequence[AccountSettings], telemetry: Telemetry) -> tuple[AccountSettings, ...]:
+    """Arm every account that is not, for the key it has now, and tell what was agreed to."""
+    for settings in accounts:
+        if not settings.is_armed:
+            shown = facts_of(home, settings)
+            arm_account(home, settings, WallClock().now(), f"{getpass.getuser()} by --live", shown)
+            telemetry.tell("account armed", account=str(settings.account), **shown)
+    return load_accounts(home)
+
+
 def _described(settings: AccountSettings) -> str:
     return f"{settings.account} ({settings.mode}{'' if settings.is_armed else ', not armed'})"
 
@@ -285,6 +297,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting that wins over engine_config.json"
     )
+    parser.add_argument(
+        "--live", action="store_true", help="consent to live orders on every configured account, as ./engine arm does"
+    )
     options = parser.parse_args(arguments)
     home = find_home(os.environ)
     set_up_logs(SERVICE, home.logs, options.log_level)
@@ -295,6 +310,8 @@ def main(arguments: Sequence[str]) -> int:
         for settings in accounts:
             redactor.register(settings.secrets)
         tell_about_credentials(home, telemetry)
+        if options.live:
+            accounts = _consent(home, accounts, telemetry)
         keys = [(settings.account.exchange, settings.api_key) for settings in accounts]
         with EngineLock(home.engine_lock), ExchangeKeyLocks(keys):
             asyncio.run(run_service(home, accounts, telemetry, overrides))

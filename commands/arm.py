@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from config.accounts import AccountSettings
-    from config.home import Home
 
 app = typer.Typer(add_completion=False)
 
@@ -37,10 +36,11 @@ def arm(
       ./engine arm bybit::main --disarm
     """
     from config.accounts import load_accounts
-    from config.consents import record_consent, withdraw_consent
+    from config.consents import withdraw_consent
     from config.home import find_home
     from core.model.failures import InvalidInput
     from core.model.identity import AccountId
+    from operations.arming import arm_account, facts_of
     from operations.wall_clock import WallClock
 
     home, console = find_home(), Console(soft_wrap=True, markup=False, highlight=False)
@@ -56,51 +56,12 @@ def arm(
         if settings.is_armed:
             _tell(console, settings, "armed already", as_json=as_json)
             return
-        shown = _facts(home, settings)
+        shown = facts_of(home, settings)
         if not as_json:
             console.print(_table(settings, shown))
         confirm(f"Let the engine send orders with real money on {named}?", yes=yes)
-        clock = WallClock()
-        record_consent(home.consents, named, settings.key_fingerprint, clock.now(), getpass.getuser(), shown)
+        arm_account(home, settings, WallClock().now(), getpass.getuser(), shown)
     _tell(console, settings, "armed; restart the engine", as_json=as_json)
-
-
-def _facts(home: "Home", settings: "AccountSettings") -> "Mapping[str, str]":
-    """What the operator is to see before agreeing, as text by name; no secret."""
-    from config.engine_settings_file import EngineSettingsFile
-    from config.trading_files import TradingFiles
-    from core.model.money import ZERO, plain
-    from core.model.reading import Known
-    from operations.views import read_passes
-
-    report = read_passes(home.last_passes).get(settings.account)
-    equity = report.snapshot.equity if report and report.snapshot else None
-    value = f"{plain(equity.value)} USDT" if isinstance(equity, Known) else "unknown: the engine has not read it yet"
-    limits = EngineSettingsFile(home).limits()
-    weights = TradingFiles(home).load().weights
-    total = sum((share.weight for entry in weights for share in entry.sources), ZERO)
-    leverage = max((entry.leverage for entry in weights), default=ZERO)
-    cap = settings.leverage_override
-    return {
-        "mode": settings.mode,
-        "value": value,
-        "symbols": ", ".join(entry.symbol for entry in weights) or "none",
-        "sum of weights": plain(total),
-        "leverage": f"at most {plain(min(leverage, cap) if cap else leverage)}",
-        "largest position": _usd(limits.max_symbol_notional),
-        "largest sum of positions": _usd(limits.max_account_notional),
-        "largest order": _usd(limits.max_order_notional),
-        "daily loss limit": _percent(limits.max_daily_loss_percent),
-        "drawdown limit": _percent(limits.max_drawdown_percent),
-    }
-
-
-def _usd(amount: object) -> str:
-    return f"{amount} USDT" if amount is not None else "no limit"
-
-
-def _percent(amount: object) -> str:
-    return f"{amount} %" if amount is not None else "no limit"
 
 
 def _table(settings: "AccountSettings", shown: "Mapping[str, str]") -> Table:

@@ -1,0 +1,74 @@
+"""The first start with real keys: nothing is armed by itself, and what is missing is said once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.demo_services import ROOT
+from config.files import PRIVATE_MODE, format_json, write_atomically
+from config.home import Home
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(90)]
+
+KEYS = {"bybit": {"api_key": "live-key-never-valid-0001", "api_secret": "live-secret-never-valid-0001"}}
+START_SECONDS = 30.0
+STOP_SECONDS = 2.0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home")
+    write_atomically(home.asset_mapping, format_json({"tradingview": {"BTCUSDT": "BTCUSDT"}}))
+    entry = {"symbol": "BTCUSDT", "leverage": 3, "sources": [{"source": "tradingview", "weight": 0.5}]}
+    write_atomically(home.signal_weights, format_json([entry]))
+    write_atomically(home.engine_settings, format_json({"metrics": {"is_enabled": False}}))
+    write_atomically(home.credentials, format_json(KEYS), PRIVATE_MODE)
+    return home
+
+
+def told(home: Home) -> list[dict[str, Any]]:
+    path = home.logs / "trade-engine.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def start_and_stop(home: Home, *arguments: str) -> list[dict[str, Any]]:
+    """Run the engine until it says that it started, interrupt it, and return what it told."""
+    environment = {**os.environ, "TRADE_ENGINE_HOME": str(home.path), "XDG_CONFIG_HOME": str(home.path / "xdg")}
+    command = (sys.executable, "execute_trades.py", *arguments)
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as engine:  # noqa: S603
+        deadline = time.monotonic() + START_SECONDS
+        while not any(line["event"] == "engine started" for line in told(home)):
+            assert engine.poll() is None, told(home)
+            assert time.monotonic() < deadline
+            time.sleep(0.1)  # noqa: TID251 - the test waits for another process
+        engine.send_signal(signal.SIGINT)
+        assert engine.wait(STOP_SECONDS) == 0
+    return told(home)
+
+
+def test_a_live_account_is_not_armed_and_the_others_are_said_to_be_missing_once(home: Home) -> None:
+    lines = start_and_stop(home)
+
+    (started,) = [line for line in lines if line["event"] == "engine started"]
+    assert started["accounts"] == ["bybit (live, not armed)"]
+    missing = [line["exchanges"] for line in lines if line["event"] == "exchanges not configured"]
+    assert missing == [["blofin", "kucoin", "mexc"]]
+    assert not home.consents.exists()
+
+
+def test_a_start_with_live_records_the_consent_for_this_very_key(home: Home) -> None:
+    (armed,) = [line for line in start_and_stop(home, "--live") if line["event"] == "account armed"]
+    assert (armed["account"], armed["symbols"]) == ("bybit", "BTCUSDT")
+
+    write_atomically(home.credentials, format_json({"bybit": KEYS["bybit"] | {"api_key": "another-key"}}), PRIVATE_MODE)
+    (home.logs / "trade-engine.jsonl").unlink()
+    (started,) = [line for line in start_and_stop(home) if line["event"] == "engine started"]
+    assert started["accounts"] == ["bybit (live, not armed)"]
