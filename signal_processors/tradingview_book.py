@@ -159,24 +159,27 @@ class Draft:
         self._lanes: ChainMap[LaneKey, Lane] = ChainMap({}, book.lanes)
         self._seen: ChainMap[IdentityKey, Seen] = ChainMap({}, book.seen)
 
-    def judge(self, record: Record) -> Judgement:
-        """Judge the alert of a record and remember it for the next one of the batch."""
+    def complete(self, record: Record) -> Entry:
+        """Judge the alert of a record, and remember it for the next one of the batch."""
         entry = read_entry(record)
         if entry.alert is None:
-            return Judgement(entry.verdict, note=entry.note)
+            return entry
         strategy, symbol = entry.strategy, entry.alert.symbol
 
         def look_up(identity: str) -> str | None:
             seen = self._seen.get((strategy, symbol, identity))
             return seen.depth if seen and record.received_at - seen.at <= KEEP_IDS else None
 
-        word = _word(record, entry)
-        judgement = judge(self._lanes.get((strategy, symbol), Lane()), word, look_up)
+        judgement = judge(self._lanes.get((strategy, symbol), Lane()), _word(record, entry), look_up)
         completed = msgspec.structs.replace(
-            entry, verdict=judgement.verdict, basis=judgement.basis, displaces=judgement.displaces
+            entry,
+            verdict=judgement.verdict,
+            basis=judgement.basis,
+            displaces=judgement.displaces,
+            note=judgement.note,
         )
         fold_entry(self._lanes, self._seen, record, completed)
-        return judgement
+        return completed
 
 
 def read_entry(record: Record) -> Entry:
@@ -192,8 +195,12 @@ def read_entry(record: Record) -> Entry:
 
 
 def write_entry(entry: Entry) -> dict[str, Any]:
-    """An entry as the content of a record."""
+    """An entry as the content of a record, without what is empty."""
     content: dict[str, Any] = msgspec.to_builtins(entry)
+    if entry.alert is not None:
+        content["alert"] = {
+            name: value for name, value in content["alert"].items() if value is not None and value != ""
+        }
     return content
 
 

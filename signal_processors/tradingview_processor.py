@@ -21,9 +21,9 @@ from signal_processors.day_files import Record, archive_old_days
 from signal_processors.frame_publisher import FramePublisher
 from signal_processors.records import Committer, RecordLog, commit_inline
 from signal_processors.tradingview_alert import Alert, AlertBounds, Beat, parse_message
-from signal_processors.tradingview_book import TRADINGVIEW, UNAUTHENTICATED, Book, Draft, Entry, read_entry, write_entry
+from signal_processors.tradingview_book import TRADINGVIEW, UNAUTHENTICATED, Book, Draft, Entry, write_entry
 from signal_processors.tradingview_fields import AlertRefused
-from signal_processors.tradingview_lane import Verdict
+from signal_processors.tradingview_lane import Basis, Verdict
 from signal_processors.tradingview_rhythm import Rhythm, overdue
 from signal_processors.tradingview_snapshot import format_book, load_book, save_book
 
@@ -148,21 +148,12 @@ class TradingViewProcessor:
         """
         entry = self._read(strategy, body)
         record = await self._append(entry, body.decode("utf-8", "backslashreplace"))
-        stored = read_entry(record)
-        return Outcome(stored.verdict, str(record.sequence), stored.note)
+        return Outcome(Verdict(record.content["verdict"]), str(record.sequence), record.content.get("note", ""))
 
     def complete(self, record: Record) -> Record:
         """signal_processors.records.Scribe: judge the alert in the order of the record."""
         self._draft = self._draft or Draft(self._book)
-        judgement = self._draft.judge(record)
-        completed = msgspec.structs.replace(
-            read_entry(record),
-            verdict=judgement.verdict,
-            basis=judgement.basis,
-            displaces=judgement.displaces,
-            note=judgement.note,
-        )
-        content = write_entry(completed) | {"body": record.content["body"]}
+        content = write_entry(self._draft.complete(record)) | {"body": record.content["body"]}
         self._completed.append(Record(record.sequence, record.received_at, content))
         return self._completed[-1]
 
@@ -241,18 +232,19 @@ class TradingViewProcessor:
         raise AlertRefused("symbol is not mapped for tradingview; add it with python3 config/asset_mapping.py")
 
     def _tell(self, record: Record) -> None:
-        entry = read_entry(record)
-        self.counts[str(entry.verdict)] += 1
+        content = record.content
+        alert = content.get("alert") or {}
+        self.counts[str(content["verdict"])] += 1
         self._telemetry.tell(
             "message taken",
             source=TRADINGVIEW,
             record_id=record.sequence,
-            strategy=entry.strategy,
-            symbol=entry.alert.symbol if entry.alert else "",
-            depth=str(entry.alert.depth) if entry.alert else "",
-            verdict=str(entry.verdict),
-            basis=str(entry.basis),
-            note=entry.note,
+            strategy=content["strategy"],
+            symbol=alert.get("symbol", ""),
+            depth=alert.get("depth", ""),
+            verdict=str(content["verdict"]),
+            basis=str(content.get("basis", Basis.ARRIVAL)),
+            note=content.get("note", ""),
         )
 
     async def _keep_house(self) -> None:

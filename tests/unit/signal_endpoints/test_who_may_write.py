@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 
 from config.home import Home
 from config.webhook_keys import add_key, load_keys, revoke_key, save_keys
-from core.model.failures import InvalidConfig, InvalidInput
+from core.model.failures import InvalidConfig, InvalidInput, StorageFailure
 from signal_endpoints.in_process import request
 from signal_endpoints.tradingview_service import TradingViewService
 from signal_endpoints.webhook_config import LOOK_SECONDS
@@ -128,6 +129,26 @@ async def test_what_was_said_without_a_key_is_taken_back_once_keys_are_required(
     async with webhook_world(home, clock) as endpoint:
         assert endpoint.depths() == {"ETHUSDT": 0}
         assert len(endpoint.records()) == 2
+
+
+async def test_as_long_as_that_could_not_be_stored_the_frame_counts_as_unauthenticated(tmp_path: Path) -> None:
+    home, clock, failing = Home(tmp_path), SetClock(), True
+
+    async def disk(commit: Callable[[], None]) -> None:
+        if failing:
+            raise StorageFailure("no space left")
+        commit()
+
+    async with webhook_world(home, clock) as endpoint:
+        await endpoint.post(LONG)
+    make_keys(home, "trend")
+
+    async with webhook_world(home, clock, disk) as endpoint:
+        assert not endpoint.frame().authenticated
+        failing = False
+        await endpoint.service.processor._keep_house()
+        await endpoint.service.processor._publisher.publish()
+        assert (endpoint.frame().authenticated, endpoint.depths()) == (True, {"ETHUSDT": 0})
 
 
 @pytest.mark.parametrize("account", [{"api_key": "k" * 20, "api_secret": "s" * 20}])
