@@ -44,7 +44,7 @@ async def test_with_keys_only_a_valid_one_writes_and_it_is_kept_nowhere(endpoint
     key, other = make_keys(endpoint.home, "trend", "trend")
 
     assert (await endpoint.post(LONG)).status == 401
-    assert (await endpoint.post(LONG | {"key": key[:-1] + "A"})).status == 401
+    assert (await endpoint.post(LONG | {"key": key.swapcase().replace("TEK_", "tek_")})).status == 401
     assert (await endpoint.post(LONG | {"key": key + "A"})).status == 401
     assert (await endpoint.post(LONG | {"key": "A" + key})).status == 401
     assert endpoint.records() == []
@@ -148,7 +148,8 @@ async def test_as_long_as_that_could_not_be_stored_the_frame_counts_as_unauthent
         failing = False
         await endpoint.service.processor._keep_house()
         await endpoint.service.processor._publisher.publish()
-        assert (endpoint.frame().authenticated, endpoint.depths()) == (True, {"ETHUSDT": 0})
+        assert endpoint.frame().authenticated
+        assert endpoint.depths() == {"ETHUSDT": 0}
 
 
 @pytest.mark.parametrize("account", [{"api_key": "k" * 20, "api_secret": "s" * 20}])
