@@ -104,6 +104,7 @@ class Bybit(Dialect):
         codes=CODES,
         budgets=BUDGETS,
         options={"recvWindow": 5000},
+        ban_codes=frozenset({"HTTP 403", "10018"}),
         reset_headers=(
             ("retry-after", RETRY_AFTER_SECONDS),
             ("x-bapi-limit-reset-timestamp", RESET_EPOCH_MILLISECONDS),

@@ -28,6 +28,8 @@ Params = Mapping[str, object] | Sequence[str] | None
 
 DEFAULT_BLOCK_SECONDS = 1.0
 LONGEST_BLOCK_SECONDS = 60.0
+BAN_SECONDS = 60.0
+"""After an address was banned for a time that the exchange does not tell."""
 _STATUS = re.compile(r"^\S+ [A-Z]+ \S+ (\d{3})\b")
 _DETAIL_LENGTH = 200
 
@@ -84,7 +86,7 @@ class CcxtClient:
         limiter: This key's budgets.
         clock_offset: What time the exchange has.
         settings: Timeouts and tries.
-        session: What carries requests; opened on first use and closed by this object when a function is given.
+        session: Gives what carries requests, on first use; who opened it closes it.
         urls: ccxt's table of addresses, None for the exchange's own.
     """
 
@@ -109,6 +111,7 @@ class CcxtClient:
         self._open_session = session
         self._urls = urls
         self._ccxt: Any = None
+        self._is_closed = False
 
     async def read(self, call: Call, params: Params = None) -> Envelope:
         """Ask until there is an answer, the tries are used up, or the deadline passes.
@@ -158,7 +161,13 @@ class CcxtClient:
             raise self._timed_out(self.settings.write_timeout_seconds) from None
 
     def raw(self) -> Any:  # noqa: ANN401 - ccxt is untyped
-        """The ccxt object itself, for exchanges that are spoken to through its unified methods."""
+        """The ccxt object itself, for exchanges that are spoken to through its unified methods.
+
+        Raises:
+            CallFailed: After close.
+        """
+        if self._is_closed:
+            raise CallFailed(f"{self.profile.name}: the connection is closed", was_sent=False, code="own")
         if self._ccxt is None:
             self._ccxt = self._build()
         return self._ccxt
@@ -186,6 +195,7 @@ class CcxtClient:
 
     async def close(self) -> None:
         """Close ccxt's object; safe to call twice."""
+        self._is_closed = True
         exchange, self._ccxt = self._ccxt, None
         if exchange is not None:
             await exchange.close()
@@ -228,6 +238,8 @@ class CcxtClient:
         if not is_limit:
             return None
         seconds = self._seconds_until_reset(exchange.last_response_headers or {})
+        if failure.code in self.profile.ban_codes:
+            seconds = max(seconds, BAN_SECONDS)
         self._limiter.block(call.budgets, seconds)
         return seconds
 

@@ -68,6 +68,7 @@ class Profile:
         codes: What each of its codes proves.
         budgets: Its published limits.
         options: ccxt's options for the class.
+        ban_codes: Codes that mean that the address is banned for a while.
         key_names: What ccxt calls the parts of a key; an empty name is not asked for.
         reset_headers: Headers that say when a limit ends, in lower case, and their unit.
     """
@@ -81,6 +82,7 @@ class Profile:
     codes: CodeTable
     budgets: tuple[Budget, ...]
     options: Mapping[str, object] = field(default_factory=dict)
+    ban_codes: frozenset[str] = frozenset()
     key_names: tuple[str, str, str] = ("apiKey", "secret", "password")
     reset_headers: tuple[tuple[str, str], ...] = (("retry-after", RETRY_AFTER_SECONDS),)
 

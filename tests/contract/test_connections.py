@@ -80,7 +80,7 @@ def test_no_secret_is_in_any_outcome_reading_or_repr(name: str) -> None:
         await bench.ready()
         for kind in (FaultKind.HTML_PAGE, FaultKind.REVOKED_KEY, FaultKind.CUT_BEFORE, FaultKind.TRUNCATED):
             for endpoint in ("positions", "balance", "create_order"):
-                bench.break_next(Fault(kind, endpoint=endpoint))
+                bench.break_next(Fault(kind, endpoint=endpoint, status=503 if kind is FaultKind.HTML_PAGE else 0))
             shown.append(repr(await bench.exchange.read_snapshot()))
             shown.append(repr(await bench.exchange.submit_order(bench.intent(Side.BUY, "0.02"))))
         echo = Fault(FaultKind.WRONG_FIELD, endpoint="positions", field="code", value=settings.secret)
@@ -128,6 +128,7 @@ def test_every_call_has_a_deadline_and_nothing_outlives_the_connection(name: str
         await bench.exchange.close()
         await bench.exchange.close()
         await waiting
+        assert isinstance(await bench.exchange.read_positions(), Unknown)
         ours = {task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()}
         assert bench.base_url or ours == set()
 

@@ -7,7 +7,7 @@ import pytest
 
 from account_processors.ccxt_client import CallSettings
 from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side
-from core.model.reading import Known
+from core.model.reading import Known, Unknown
 from paper.faults import Fault, FaultKind
 from simulation.exchange_bench import BTC, EXCHANGES, Bench, must_know, play
 
@@ -42,6 +42,25 @@ def test_after_a_limit_ordinary_orders_wait_and_reductions_go(name: str) -> None
         assert bench.calls_of("create_order") == sent + 1
 
     play(name, scene, calls=CallSettings(longest_wait_before_write_seconds=0.5, read_tries=1))
+
+
+def test_after_a_ban_of_the_address_nothing_ordinary_is_asked_for_a_minute() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        await bench.trade(Side.BUY, "0.02")
+        bench.break_next(Fault(FaultKind.BANNED, endpoint="positions"))
+        assert isinstance(await bench.exchange.read_positions(), Unknown)
+        asked = bench.house.ledger.count("request", "bybit")
+        assert isinstance((await bench.exchange.read_snapshot()).equity, Unknown)
+        await bench.pause(50)
+        assert isinstance((await bench.exchange.read_quotes([BTC]))[BTC], Unknown)
+        assert bench.house.ledger.count("request", "bybit") == asked
+        reduction = bench.intent(Side.SELL, "0.01", reduce_only=True)
+        assert isinstance(await bench.exchange.submit_order(reduction), Accepted)
+        await bench.pause(10)
+        assert isinstance(await bench.exchange.read_positions(), Known)
+
+    play("bybit", scene)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
