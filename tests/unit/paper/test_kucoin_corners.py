@@ -160,6 +160,20 @@ async def test_public_reads_beside_ticker_and_book_agree_with_them(kucoin: ccxt.
         await kucoin.fetch(kucoin.urls["api"]["futuresPublic"] + "/api/v1/level2/depth7?symbol=XBTUSDTM")
 
 
+async def test_a_ticker_compares_with_the_price_a_day_before_the_running_hour(
+    kucoin: ccxt.kucoinfutures, house: PaperHouse
+) -> None:
+    exchange, world = house.exchanges["kucoin"], house.world
+    hour_ms = world.now_ms() // 3_600_000 * 3_600_000
+    before = world.quote("kucoin", exchange.market("ETHUSDTM"), hour_ms - 86_400_000).last
+
+    row = (await kucoin.fetch_tickers([ETH]))[ETH]["info"]
+
+    assert row["priceChg"] == pytest.approx(row["lastTradePrice"] - float(before))
+    assert row["lowPrice"] <= row["lastTradePrice"] <= row["highPrice"]
+    assert row["priceChg"] != 0
+
+
 async def test_a_cross_position_tells_its_leverage_setting_and_an_isolated_one_what_it_has_become(
     kucoin: ccxt.kucoinfutures,
 ) -> None:

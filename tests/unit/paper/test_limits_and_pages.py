@@ -36,6 +36,16 @@ async def test_kucoins_public_calls_do_not_use_up_the_quota_of_the_account(
     assert await kucoin.fetch_positions() == []
 
 
+async def test_kucoin_counts_public_calls_by_address(kucoin: ccxt.kucoinfutures, clock: SteadyClock) -> None:
+    clock.pass_seconds(30)
+    for _ in range(400):
+        await kucoin.futuresPublicGetContractsRiskLimitSymbol({"symbol": "XBTUSDTM"})
+    with pytest.raises(ccxt.RateLimitExceeded, match="429000"):
+        await kucoin.fetch_ticker(BTC)
+
+    assert await kucoin.fetch_positions() == []
+
+
 async def test_mexc_counts_every_endpoint_apart_in_two_seconds(mexc: ccxt.mexc, clock: SteadyClock) -> None:
     for _ in range(20):
         await mexc.fetch_positions()
