@@ -128,7 +128,6 @@ _BY_REASON = {
 _SENTENCES = {
     Reason.ORDER_NOT_FOUND: "error.getOrder.orderNotExist",
     Reason.BAD_CLIENT_ORDER_ID: "validation.createOrder.clientOidIsInvalid",
-    Reason.EXPIRED_KEY: "KC-API-KEY not exists",
 }
 """Where one number serves several reasons, the sentence tells them apart."""
 
