@@ -27,7 +27,7 @@ def doctor(
     """Look at every account: key and rights, modes, clock, value, and the symbols of the weight file.
 
     Each finding comes with its remedy. Nothing is traded; without --apply nothing is changed. A paper account is
-    looked at in a fresh copy. The exit code is 1 when something keeps an account from being traded.
+    looked at in a copy. The exit code is 1 when something keeps an account from being traded.
 
     Examples:
 

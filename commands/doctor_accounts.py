@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from account_processors.ccxt_base import CcxtExchange
 from account_processors.passport import Finding, Passport, Severity
@@ -15,7 +17,9 @@ from core.model.failures import InvalidConfig
 from core.model.identity import Symbol
 from core.model.order import Accepted
 from execute_trades import connect_all
+from operations.journal_copy import copy_journal
 from operations.wall_clock import WallClock
+from paper.house import accounts_file
 
 LONGEST_INSPECTION_SECONDS = 60.0
 
@@ -40,7 +44,7 @@ async def inspect_accounts(home: Home, only: str = "") -> list[Passport]:
     """
     accounts = [one for one in load_accounts(home) if only in ("", str(one.account))]
     symbols = _symbols(home)
-    async with _connected(accounts) as (exchanges, reasons):
+    async with _connected(home, accounts) as (exchanges, reasons):
         return list(
             await asyncio.gather(
                 *(_inspect(one, exchanges.get(str(one.account)), symbols, reasons) for one in accounts)
@@ -53,7 +57,7 @@ async def apply_remedies(home: Home, passports: Sequence[Passport]) -> list[Pass
     accounts = {str(one.account): one for one in load_accounts(home)}
     wanted = {str(passport.account): passport for passport in passports}
     symbols = _symbols(home)
-    async with _connected([accounts[key] for key in wanted if key in accounts]) as (exchanges, reasons):
+    async with _connected(home, [accounts[key] for key in wanted if key in accounts]) as (exchanges, reasons):
         done = []
         for key, passport in wanted.items():
             exchange = exchanges.get(key)
@@ -65,11 +69,16 @@ async def apply_remedies(home: Home, passports: Sequence[Passport]) -> list[Pass
 
 @asynccontextmanager
 async def _connected(
-    accounts: Sequence[AccountSettings],
+    home: Home, accounts: Sequence[AccountSettings]
 ) -> AsyncIterator[tuple[dict[str, CcxtExchange], dict[str, str]]]:
+    """The way to every account; paper accounts are looked at as a copy, since a running engine keeps the originals."""
     told = _Told()
-    async with connect_all(accounts, WallClock(), told) as exchanges:
-        yield {str(key): one for key, one in exchanges.items() if isinstance(one, CcxtExchange)}, told.reasons
+    with TemporaryDirectory(prefix="doctor-") as folder:
+        kept, copy = accounts_file(home.paper), accounts_file(Path(folder))
+        if kept.exists():
+            copy_journal(kept, copy)
+        async with connect_all(accounts, WallClock(), told, Path(folder)) as exchanges:
+            yield {str(key): one for key, one in exchanges.items() if isinstance(one, CcxtExchange)}, told.reasons
 
 
 async def _inspect(

@@ -12,10 +12,10 @@ UNPROVEN = "UPDATE ledgers SET payload = json_set(payload, '$.ever_traded', json
 
 
 def copy_journal(source: Path, target: Path) -> None:
-    """Write one consistent copy of the journal, also while an engine commits to it.
+    """Write one consistent copy of the journal, or of another database of ours, also while an engine commits to it.
 
     Args:
-        source: The journal.
+        source: The database.
         target: Must not exist.
 
     Raises:

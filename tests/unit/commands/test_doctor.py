@@ -1,12 +1,16 @@
 """`./engine doctor`: every account looked at, also beside one that cannot be reached; the exit code tells."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from commands.doctor import app
+from config.home import Home
+from operations.wall_clock import WallClock
+from paper.house import PaperHouse
 
 
 @pytest.fixture
@@ -28,6 +32,16 @@ def test_a_fresh_install_has_four_fit_paper_accounts(home: Path) -> None:
     assert list(found) == ["bybit", "blofin", "kucoin", "mexc"]
     assert all(passport["is_fit"] for passport in found.values())
     assert list(home.iterdir()) == []
+
+
+def test_a_paper_account_is_shown_as_it_is_while_another_process_keeps_it(home: Path) -> None:
+    keeper = PaperHouse(WallClock(), folder=Home(home).paper)
+    keeper.open_account("bybit", balance=Decimal(777))
+
+    code, output = doctor("--json", "--account", "bybit")
+
+    (value,) = [one["what"] for one in json.loads(output)["bybit"]["findings"] if one["topic"] == "value"]
+    assert (code, value) == (0, "777 USDT")
 
 
 def test_one_bad_account_does_not_hide_the_others(home: Path) -> None:
