@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -252,4 +253,6 @@ def _strike(exchange: PaperExchange, account: Account, kinds: dict[FaultKind, Fa
     if (fault := kinds.get(FaultKind.DELEVERAGING)) and account.held(fault.symbol):
         deleverage(exchange, account, fault.symbol, fault.quantity)
     if fault := kinds.get(FaultKind.FOREIGN_TRADE):
-        trade_from_elsewhere(exchange, account, fault.symbol, fault.quantity)
+        # An exchange that refuses the stranger's order leaves our request as it was.
+        with suppress(Refused):
+            trade_from_elsewhere(exchange, account, fault.symbol, fault.quantity)

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.model.money import ZERO
-from paper.account import Account, Leg, PositionKey
+from core.model.order import Side
+from paper.account import Account, Leg, OrderRequest, PositionKey
 from paper.events import liquidate
-from paper.execution import force_fill
+from paper.execution import check_margin, force_fill
 from paper.refusals import Reason, Refused
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def trade_from_elsewhere(exchange: PaperExchange, account: Account, symbol: str,
         account: Whose.
         symbol: The exchange's own.
         quantity: Signed; in hedge mode it opens the leg of its sign.
+
+    Raises:
+        Refused: If there is no such market, or too little margin for what it would open.
     """
     exchange.market(symbol)
     leg = Leg.NET
@@ -59,6 +63,18 @@ def trade_from_elsewhere(exchange: PaperExchange, account: Account, symbol: str,
         leg = Leg.LONG if quantity > ZERO else Leg.SHORT
     held = next((position for position in account.held(symbol) if position.key.leg is leg), None)
     key = held.key if held else PositionKey(symbol, leg, exchange.margin_mode(account, symbol))
+    check_margin(exchange, account, _as_request(exchange, account, key, quantity), abs(quantity))
     price = exchange.quote(symbol).last
     force_fill(exchange, account, key, quantity, price, "foreign", exchange.rules.taker_fee)
     exchange.on_change(account)
+
+
+def _as_request(exchange: PaperExchange, account: Account, key: PositionKey, quantity: Decimal) -> OrderRequest:
+    return OrderRequest(
+        symbol=key.symbol,
+        side=Side.BUY if quantity > ZERO else Side.SELL,
+        quantity=abs(quantity),
+        leg=key.leg,
+        margin_mode=key.margin_mode,
+        leverage=exchange.leverage(account, key.symbol, key.margin_mode, key.leg),
+    )

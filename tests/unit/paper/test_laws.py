@@ -118,7 +118,7 @@ class AccountLife(RuleBasedStateMachine):
         elif how == "deleverage":
             deleverage(self.exchange, self.account, symbol, abs(position.quantity) / 2)
         elif how == "elsewhere":
-            trade_from_elsewhere(self.exchange, self.account, symbol, -position.quantity / 2)
+            self._try(lambda: trade_from_elsewhere(self.exchange, self.account, symbol, -position.quantity / 2))
         else:
             self.exchange.set_state(symbol, MarketState.DELISTED)
             self.exchange.set_state(symbol, MarketState.LIVE)

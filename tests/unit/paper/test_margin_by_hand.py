@@ -287,11 +287,11 @@ def test_an_order_accepted_late_has_no_effect_until_it_is_due(
 
 
 def test_an_accepted_order_may_be_rejected_when_it_is_due(
-    bybit_exchange: PaperExchange, account: Account, clock: SteadyClock
+    bybit_exchange: PaperExchange, account: Account, clock: SteadyClock, world: World
 ) -> None:
     with bybit_exchange.under(Effects(accept_delay_ms=2_000)):
         order = bybit_exchange.place_order(account, OrderRequest(ETH, Side.BUY, D("40")))
-    trade_from_elsewhere(bybit_exchange, account, ETH, D(40))
+    world.pin("ETH", D(2_600))  # 40 x 2600.26 / 10 is more than there is
     clock.pass_seconds(2)
     bybit_exchange.touch(account)
 
@@ -337,6 +337,13 @@ def test_a_trade_from_elsewhere_changes_the_position_without_an_order(
     assert only(account).quantity == D("-0.7")
     assert not account.orders
     assert account.fills[-1].kind == "foreign"
+
+
+def test_a_trade_from_elsewhere_needs_margin_like_any_other(bybit_exchange: PaperExchange, account: Account) -> None:
+    with pytest.raises(Refused) as refused:
+        trade_from_elsewhere(bybit_exchange, account, ETH, D(60))
+
+    assert refused.value.reason is Reason.INSUFFICIENT_MARGIN
 
 
 def test_a_fee_is_never_taken_out_of_the_margin_of_another_position(
