@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from operations.command_files import give_command
 from operations.views import read_passes
 from paper.effects import MarketState
 from paper.interventions import liquidate_now, trade_from_elsewhere
+from paper.refusals import Refused
 from simulation.actions import (
     Action,
     Alert,
@@ -168,7 +170,8 @@ class Trial:
                 quantity = (held * share / lot).to_integral_value(rounding="ROUND_DOWN") * lot
                 if quantity:
                     self._world.watcher.taint((AccountId(name), Symbol(symbol)))
-                    trade_from_elsewhere(venue, account, market, quantity)
+                    with suppress(Refused):
+                        trade_from_elsewhere(venue, account, market, quantity)
             case Liquidate(exchange=name, symbol=symbol):
                 self._world.watcher.taint((AccountId(name), Symbol(symbol)))
                 liquidate_now(house.exchanges[name], house.account(name), self._market(name, symbol))
