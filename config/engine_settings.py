@@ -95,7 +95,7 @@ class MetricsSettings(StrictModel):
     """Prometheus text, on loopback."""
 
     is_enabled: bool = Field(default=True, description="whether the engine serves its metrics")
-    port: int = Field(9107, ge=1024, le=65535, description="on 127.0.0.1")
+    port: int = Field(9313, ge=1024, le=65535, description="on 127.0.0.1")
 
 
 _SOURCE_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(

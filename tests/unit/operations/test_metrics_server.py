@@ -3,6 +3,7 @@ import asyncio
 import aiohttp
 from prometheus_client import CollectorRegistry, Counter
 
+from config.engine_settings import EngineSettings
 from operations.loop_lag import watch_loop_lag
 from operations.metrics_server import METRICS_PORTS, serve_metrics
 from simulation.bare_world import ToldFacts
@@ -37,6 +38,12 @@ async def test_a_taken_port_is_told_and_the_service_goes_on() -> None:
 
 def test_every_service_has_a_port_of_its_own() -> None:
     assert len(set(METRICS_PORTS.values())) == len(METRICS_PORTS)
+
+
+def test_the_engines_and_the_webhooks_default_ports_are_those_that_are_scraped() -> None:
+    settings = EngineSettings()
+    assert settings.metrics.port == METRICS_PORTS["trade-engine"]
+    assert settings.webhook.metrics_port == METRICS_PORTS["tradingview-endpoint"]
 
 
 async def test_a_blocked_loop_is_measured_and_told() -> None:
