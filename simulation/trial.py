@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -170,7 +169,7 @@ class Trial:
                 quantity = (held * share / lot).to_integral_value(rounding="ROUND_DOWN") * lot
                 if quantity:
                     self._world.watcher.taint((AccountId(name), Symbol(symbol)))
-                    with suppress(Refused):
+                    with contextlib.suppress(Refused):
                         trade_from_elsewhere(venue, account, market, quantity)
             case Liquidate(exchange=name, symbol=symbol):
                 self._world.watcher.taint((AccountId(name), Symbol(symbol)))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -161,3 +162,11 @@ AccountLife.TestCase.settings = settings(
     max_examples=60, stateful_step_count=25, deadline=None, database=None, derandomize=True
 )
 TestAccountLife = AccountLife.TestCase
+
+
+class LongAccountLife(AccountLife):
+    """The same, longer, and other lives every time."""
+
+
+LongAccountLife.TestCase.settings = settings(max_examples=600, stateful_step_count=40, deadline=None, database=None)
+TestLongAccountLife = pytest.mark.full(pytest.mark.timeout(600)(LongAccountLife.TestCase))
