@@ -200,7 +200,7 @@ async def kill_during_posts(run_endpoint: MakeEndpoint, posts: int, kills: int) 
     async def send(session: aiohttp.ClientSession) -> None:
         for number in numbers:
             message = LONG | {"size": f"{number % 90 + 1}/100", "signal_seq": number, "event_id": f"e{number}"}
-            for _ in range(200):
+            for _ in range(1200):
                 try:
                     status, _ = await post(session, endpoint.url, message)
                 except (aiohttp.ClientError, OSError):

@@ -261,3 +261,15 @@ def test_after_a_restart_the_wall_clock_tells_and_a_step_backwards_counts_as_no_
     assert talk.say(3, alert(LONG), "long", run=9, wall=15).verdict is Verdict.DUPLICATE
     assert talk.say(4, alert(LONG), "long", run=9, wall=-600).verdict is Verdict.DUPLICATE
     assert talk.say(90, alert(LONG), "long", run=9, wall=21).verdict is Verdict.APPLIED
+
+
+def test_a_third_alert_within_5_s_is_judged_by_the_order_of_the_first_two() -> None:
+    talk = Talk()
+    talk.say(0, alert(LONG))
+    talk.say(100, alert(SHORT))
+    assert talk.say(102, alert(FLAT, Side.LONG)).verdict is Verdict.OLDER
+
+    # The exit of the long stood between the long and the short, so this flat can only close the short.
+    assert talk.say(104, alert(FLAT)).basis is Basis.PRIOR_STATE
+    assert talk.depth == FLAT
+    assert talk.lane.held is None
