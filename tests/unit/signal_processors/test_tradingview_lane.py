@@ -1,9 +1,12 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signal_processors.tradingview_alert import Alert, Side, Stand
 from signal_processors.tradingview_lane import Basis, Judgement, Lane, Moment, Verdict, Word, identity_of, judge, settle
@@ -273,3 +276,43 @@ def test_a_third_alert_within_5_s_is_judged_by_the_order_of_the_first_two() -> N
     assert talk.say(104, alert(FLAT)).basis is Basis.PRIOR_STATE
     assert talk.depth == FLAT
     assert talk.lane.held is None
+
+
+@given(
+    depths=st.lists(st.sampled_from([LONG, SHORT, FLAT]), min_size=1, max_size=6),
+    order=st.randoms(use_true_random=False),
+    copies=st.integers(1, 3),
+    gaps=st.lists(st.floats(0, 30), min_size=18, max_size=18),
+)
+def test_numbered_alerts_end_the_same_in_any_order_with_any_copies(
+    depths: list[Decimal], order: Random, copies: int, gaps: list[float]
+) -> None:
+    sent = [alert(depth, signal_seq=number) for number, depth in enumerate(depths)] * copies
+    order.shuffle(sent)
+    talk, seconds = Talk(), 0.0
+    for message, gap in zip(sent, gaps, strict=False):
+        seconds += gap
+        talk.say(seconds, message)
+
+    assert talk.depth == depths[-1]
+
+
+@given(
+    sides=st.lists(st.sampled_from(list(Side)), min_size=2, max_size=2, unique=True),
+    prior=st.sampled_from(list(Side)),
+    gap=st.floats(0, 5),
+)
+def test_a_chained_pair_ends_the_same_in_either_order(sides: list[Side], prior: Side, gap: float) -> None:
+    """From the state before the pair, through the first side to the second."""
+    first, second = sides
+    if prior is first:
+        return
+    ends = []
+    for pair in ((state(prior, first), state(first, second)), (state(first, second), state(prior, first))):
+        talk = Talk()
+        talk.say(0, state(Side.FLAT, prior) if prior is not Side.FLAT else alert(FLAT))
+        talk.say(100, pair[0])
+        talk.say(100 + gap, pair[1])
+        ends.append(talk.depth)
+
+    assert {side_of(depth) for depth in ends} == {second}
