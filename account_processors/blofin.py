@@ -15,9 +15,10 @@ from account_processors.dialect import (
     add_position,
     base_quantity,
     quote_of,
+    quotes_of,
     unified,
 )
-from account_processors.instruments import Listing
+from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
 from account_processors.outcomes import CallFailed
 from account_processors.passport import (
@@ -129,9 +130,7 @@ class Blofin(Dialect):
     async def list_instruments(self) -> Listing:
         """All contracts; sizes are contracts of contractValue coins."""
         rows = rows_of((await self._client.read(INSTRUMENTS)).data, "instruments")
-        perpetuals = [row for row in rows if _is_usdt_perpetual(row)]
-        others = frozenset(row.text("instId") for row in rows if not _is_usdt_perpetual(row))
-        return Listing({rules.symbol: rules for rules in map(_instrument, perpetuals)}, others)
+        return make_listing(rows, "instId", _is_usdt_perpetual, _instrument)
 
     async def read_value(self) -> AccountValue:
         """Balance and equity of USDT; totalEquity would be in dollars."""
@@ -162,13 +161,10 @@ class Blofin(Dialect):
     async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
         """One symbol, or all tickers in one call; the mark price would cost another."""
         only = {"instId": instruments[0].exchange_symbol} if len(instruments) == 1 else {}
-        wanted = {instrument.exchange_symbol for instrument in instruments}
+        rows = rows_of((await self._client.read(TICKERS, only)).data, "tickers")
         to_ours = self._client.clock_offset.to_ours
-        return {
-            row.text("instId"): quote_of(row, to_ours(row.time("ts")), "last", "bidPrice", "askPrice")
-            for row in rows_of((await self._client.read(TICKERS, only)).data, "tickers")
-            if row.text("instId") in wanted
-        }
+        names = ("last", "bidPrice", "askPrice")
+        return quotes_of(rows, "instId", instruments, lambda row: quote_of(row, to_ours(row.time("ts")), *names))
 
     async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
         """A market order in contracts, without ccxt's broker id, which keys of other brokers refuse (152011)."""

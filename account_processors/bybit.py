@@ -37,9 +37,10 @@ from account_processors.dialect import (
     Profile,
     add_position,
     quote_of,
+    quotes_of,
     unified,
 )
-from account_processors.instruments import Listing
+from account_processors.instruments import Listing, make_listing
 from account_processors.passport import (
     Finding,
     account_kind,
@@ -132,9 +133,7 @@ class Bybit(Dialect):
     async def list_instruments(self) -> Listing:
         """All linear contracts; sizes are in coins."""
         rows = await self._pages(INSTRUMENTS, {**LINEAR, "limit": 1000})
-        perpetuals = [row for row in rows if _is_usdt_perpetual(row)]
-        others = frozenset(row.text("symbol") for row in rows if not _is_usdt_perpetual(row))
-        return Listing({rules.symbol: rules for rules in map(_instrument, perpetuals)}, others)
+        return make_listing(rows, "symbol", _is_usdt_perpetual, _instrument)
 
     async def read_value(self) -> AccountValue:
         """The USDT coin of the unified account."""
@@ -170,11 +169,9 @@ class Bybit(Dialect):
         only = {"symbol": instruments[0].exchange_symbol} if len(instruments) == 1 else {}
         answer = _row(await self._client.read(TICKERS, {**LINEAR, **only}))
         at = self._client.clock_offset.to_ours(answer.time("time"))
-        wanted = {instrument.exchange_symbol for instrument in instruments}
-        rows = (row for row in answer.row("result").rows("list") if row.text("symbol") in wanted)
-        return {
-            row.text("symbol"): quote_of(row, at, "lastPrice", "bid1Price", "ask1Price", "markPrice") for row in rows
-        }
+        names = ("lastPrice", "bid1Price", "ask1Price", "markPrice")
+        rows = answer.row("result").rows("list")
+        return quotes_of(rows, "symbol", instruments, lambda row: quote_of(row, at, *names))
 
     async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
         """A market order in coins; positionIdx 0 is one-way mode."""

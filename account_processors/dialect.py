@@ -1,7 +1,8 @@
 """What one exchange says and how: everything that differs between exchanges, and nothing that they share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from account_processors.books import Book
 from account_processors.clock_offset import ClockOffset
-from account_processors.instruments import Listing
+from account_processors.instruments import Listing, Unnameable
 from account_processors.limiter import Budget, Lane
 from account_processors.outcomes import CodeTable
 from account_processors.replies import Envelope, MalformedReply, Row
+from core.model.failures import InvalidInput
 from core.model.identity import ClientOrderId, Symbol, parse_symbol
 from core.model.instrument import Instrument
 from core.model.money import divide
@@ -198,8 +200,15 @@ def base_quantity(amount: Decimal, instrument: Instrument) -> Decimal:
 
 
 def unified(base_coin: str) -> Symbol:
-    """The unified symbol of a USDT perpetual of a coin."""
-    return parse_symbol(f"{base_coin}USDT".upper())
+    """The unified symbol of a USDT perpetual of a coin.
+
+    Raises:
+        Unnameable: If the coin's name has other characters than letters and digits, or too many.
+    """
+    try:
+        return parse_symbol(f"{base_coin}USDT".upper())
+    except InvalidInput as error:
+        raise Unnameable(str(error)) from None
 
 
 def symbol_of(exchange_symbol: str, asked: Instrument) -> Symbol:
@@ -222,6 +231,24 @@ def add_position(positions: dict[Symbol, Position], held: Position) -> None:
     if held.symbol in positions:
         raise MalformedReply(f"{held.symbol} is held both long and short (hedge mode): {ONE_WAY_REMEDY}")
     positions[held.symbol] = held
+
+
+def quotes_of(
+    rows: Iterable[Row], name_field: str, instruments: Sequence[Instrument], read: Callable[[Row], Quote]
+) -> dict[str, Quote]:
+    """The quotes of the instruments asked for, by the exchange's names; one that cannot be read is left out alone.
+
+    Raises:
+        MalformedReply: If a row has no name.
+    """
+    wanted = {instrument.exchange_symbol for instrument in instruments}
+    quotes: dict[str, Quote] = {}
+    for row in rows:
+        name = row.text(name_field)
+        if name in wanted:
+            with suppress(MalformedReply, InvalidInput):
+                quotes[name] = read(row)
+    return quotes
 
 
 def quote_of(row: Row, at: datetime, last: str, bid: str, ask: str, mark: str = "") -> Quote:

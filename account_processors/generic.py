@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import ccxt.async_support as ccxt
 
 from account_processors.books import Book, levels_of
-from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, base_quantity
+from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, base_quantity, quotes_of
 from account_processors.generic_replies import addresses_at, error_envelope, read_market
 from account_processors.generic_traits import ALIASES, TRAITS, Traits
-from account_processors.instruments import Listing
+from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
 from account_processors.passport import Finding, Severity, trading_right, withdrawal_right
 from account_processors.replies import Envelope, MalformedReply, Row, moment
@@ -117,10 +117,10 @@ class Unified(Dialect):
             Call("GET", (), "markets", ("calls",), is_signed=False), lambda exchange: exchange.load_markets(reload=True)
         )
         mode = self._client.raw().precisionMode
-        ours = [market for market in markets.values() if self._is_ours(market)]
-        others = frozenset(str(market["id"]) for market in markets.values() if not self._is_ours(market))
-        instruments = {rules.symbol: rules for rules in (read_market(market, mode) for market in ours)}
-        return Listing(instruments, others - {rules.exchange_symbol for rules in instruments.values()})
+        rows = [Row(market, str(market.get("symbol"))) for market in markets.values()]
+        return make_listing(
+            rows, "id", lambda row: self._is_ours(row.fields), lambda row: read_market(row.fields, mode)
+        )
 
     async def read_value(self) -> AccountValue:
         """The exchange's own words where they are known, else ccxt's total."""
@@ -153,25 +153,25 @@ class Unified(Dialect):
         """All tickers in one call where the exchange has one."""
         await self._markets()
         symbols = [self._symbol(instrument) for instrument in instruments]
-        quotes: dict[str, Quote] = {}
-        for ticker in await self._client.read_with(READ, lambda exchange: _tickers(exchange, symbols)):
-            row = Row(ticker, "ticker")
-            name = self._id_of(row.text("symbol"))
-            at = (
-                row.time("timestamp")
-                if row.optional_text("timestamp")
-                else moment(self._client.clock_offset.milliseconds())
-            )
-            last = row.decimal("last")
-            self._prices[name] = last
-            quotes[name] = Quote(
-                last,
-                self._client.clock_offset.to_ours(at),
-                row.optional_decimal("bid") or None,
-                row.optional_decimal("ask") or None,
-                row.optional_decimal("markPrice") or None,
-            )
-        return quotes
+        tickers = await self._client.read_with(READ, lambda exchange: _tickers(exchange, symbols))
+        rows = [Row({**Row(told, "ticker").fields, "id": self._id_of(told["symbol"])}, "ticker") for told in tickers]
+        return quotes_of(rows, "id", instruments, self._quote)
+
+    def _quote(self, row: Row) -> Quote:
+        last = self._prices[row.text("id")] = row.decimal("last")
+        return Quote(
+            last,
+            self._client.clock_offset.to_ours(self._time_of(row)),
+            row.optional_decimal("bid") or None,
+            row.optional_decimal("ask") or None,
+            row.optional_decimal("markPrice") or None,
+        )
+
+    def _time_of(self, row: Row) -> datetime:
+        """The exchange's time of a row, or its time now where the row has none."""
+        if row.optional_text("timestamp"):
+            return row.time("timestamp")
+        return moment(self._client.clock_offset.milliseconds())
 
     async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
         """A unified market order."""
@@ -227,12 +227,7 @@ class Unified(Dialect):
         symbol = self._symbol(instrument)
         told = Row(await self._client.read_with(READ, lambda exchange: exchange.fetch_order_book(symbol)), "book")
         bids, asks = (levels_of(told.fields.get(side), instrument) for side in ("bids", "asks"))
-        at = (
-            told.time("timestamp")
-            if told.optional_text("timestamp")
-            else moment(self._client.clock_offset.milliseconds())
-        )
-        return Book(bids, asks, self._client.clock_offset.to_ours(at))
+        return Book(bids, asks, self._client.clock_offset.to_ours(self._time_of(told)))
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the closed orders, where the exchange lists them."""
@@ -331,7 +326,7 @@ async def _create_order(exchange: Any, order: Mapping[str, object]) -> str:  # n
     return Row(await exchange.create_order(**order), "order").text("id")
 
 
-async def _tickers(exchange: Any, symbols: list[str]) -> list[object]:  # noqa: ANN401
+async def _tickers(exchange: Any, symbols: list[str]) -> list[Any]:  # noqa: ANN401
     if len(symbols) > 1 and exchange.has.get("fetchTickers"):
         return list((await exchange.fetch_tickers(symbols)).values())
     return [await exchange.fetch_ticker(symbol) for symbol in symbols]

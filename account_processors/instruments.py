@@ -1,11 +1,11 @@
 """The rules of every instrument of one exchange: cached for an hour, fetched once however many ask."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from account_processors.outcomes import CallFailed
-from account_processors.replies import MalformedReply
+from account_processors.replies import MalformedReply, Row
 from core.model.failures import InvalidInput
 from core.model.identity import Symbol
 from core.model.instrument import Instrument
@@ -55,6 +55,53 @@ class Listing:
             if symbol not in self.instruments
         }
         return Listing({**self.instruments, **gone}, self.others | older.others)
+
+
+class Unnameable(MalformedReply):
+    """A coin whose name no unified symbol can carry; nobody can ask for it."""
+
+
+def make_listing(
+    rows: Iterable[Row], name_field: str, is_ours: Callable[[Row], bool], read_rules: Callable[[Row], Instrument]
+) -> Listing:
+    """What is listed; a row that cannot be read leaves only its own symbol out.
+
+    Args:
+        rows: One per instrument.
+        name_field: Where the exchange's name stands.
+        is_ours: Whether it is a USDT-margined linear perpetual.
+        read_rules: Its rules.
+
+    Returns:
+        Of two rows with one unified symbol the tradable one counts. A position in a row that could not be read is
+        unknown; one in a coin that no symbol can name is somebody else's.
+
+    Raises:
+        MalformedReply: If a row has no name, or none can be read at all.
+    """
+    instruments: dict[Symbol, Instrument] = {}
+    others: set[str] = set()
+    problem = ""
+    for row in rows:
+        name = row.text(name_field)
+        try:
+            rules = read_rules(row) if is_ours(row) else None
+        except Unnameable:
+            rules = None
+        except (MalformedReply, InvalidInput) as error:
+            problem = problem or str(error)
+            continue
+        if rules is None:
+            others.add(name)
+            continue
+        rival = instruments.get(rules.symbol)
+        if rival is None or (rules.tradable and not rival.tradable):
+            instruments[rules.symbol] = rules
+        if rival is not None:
+            others.add(rival.exchange_symbol if instruments[rules.symbol] is rules else name)
+    if problem and not instruments:
+        raise MalformedReply(f"no instrument can be read: {problem}")
+    return Listing(instruments, frozenset(others))
 
 
 Fetch = Callable[[], Awaitable[Listing]]

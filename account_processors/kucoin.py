@@ -17,9 +17,10 @@ from account_processors.dialect import (
     add_position,
     base_quantity,
     quote_of,
+    quotes_of,
     unified,
 )
-from account_processors.instruments import Listing
+from account_processors.instruments import Listing, make_listing
 from account_processors.kucoin_codes import CODES
 from account_processors.limiter import Budget, Lane
 from account_processors.passport import (
@@ -120,9 +121,7 @@ class Kucoin(Dialect):
     async def list_instruments(self) -> Listing:
         """All active contracts; sizes are whole contracts of multiplier coins."""
         rows = rows_of((await self._client.read(CONTRACTS)).data, "contracts")
-        perpetuals = [row for row in rows if _is_usdt_perpetual(row)]
-        others = frozenset(row.text("symbol") for row in rows if not _is_usdt_perpetual(row))
-        return Listing({rules.symbol: rules for rules in map(_instrument, perpetuals)}, others)
+        return make_listing(rows, "symbol", _is_usdt_perpetual, _instrument)
 
     async def read_value(self) -> AccountValue:
         """The futures account's USDT."""
@@ -157,12 +156,8 @@ class Kucoin(Dialect):
             rows = [Row((await self._client.read(TICKER, asked)).data, "ticker")]
         else:
             rows = rows_of((await self._client.read(TICKERS)).data, "allTickers")
-        wanted = {instrument.exchange_symbol for instrument in instruments}
-        return {
-            row.text("symbol"): quote_of(row, self._time_of(row), "price", "bestBidPrice", "bestAskPrice")
-            for row in rows
-            if row.text("symbol") in wanted
-        }
+        names = ("price", "bestBidPrice", "bestAskPrice")
+        return quotes_of(rows, "symbol", instruments, lambda row: quote_of(row, self._time_of(row), *names))
 
     async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
         """A market order in contracts, which repeats the symbol's margin mode (else 330005)."""

@@ -14,9 +14,10 @@ from account_processors.dialect import (
     add_position,
     base_quantity,
     quote_of,
+    quotes_of,
     unified,
 )
-from account_processors.instruments import Listing
+from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
 from account_processors.mexc_codes import CODES
 from account_processors.passport import (
@@ -133,9 +134,7 @@ class Mexc(Dialect):
     async def list_instruments(self) -> Listing:
         """All contracts; sizes are contracts of contractSize coins."""
         rows = rows_of((await self._client.read(DETAIL)).data, "detail")
-        perpetuals = [row for row in rows if _is_usdt_perpetual(row)]
-        others = frozenset(row.text("symbol") for row in rows if not _is_usdt_perpetual(row))
-        return Listing({rules.symbol: rules for rules in map(_instrument, perpetuals)}, others)
+        return make_listing(rows, "symbol", _is_usdt_perpetual, _instrument)
 
     async def read_value(self) -> AccountValue:
         """USDT equity without bonus; ccxt's total would leave out positions."""
@@ -170,13 +169,9 @@ class Mexc(Dialect):
             rows = [Row((await self._client.read(TICKER, asked)).data, "ticker")]
         else:
             rows = rows_of((await self._client.read(TICKER)).data, "ticker")
-        wanted = {instrument.exchange_symbol for instrument in instruments}
         to_ours = self._client.clock_offset.to_ours
-        return {
-            row.text("symbol"): quote_of(row, to_ours(row.time("timestamp")), "lastPrice", "bid1", "ask1", "fairPrice")
-            for row in rows
-            if row.text("symbol") in wanted
-        }
+        names = ("lastPrice", "bid1", "ask1", "fairPrice")
+        return quotes_of(rows, "symbol", instruments, lambda row: quote_of(row, to_ours(row.time("timestamp")), *names))
 
     async def send(self, intent: OrderIntent, instrument: Instrument, amount: Decimal) -> str:
         """A market order in contracts; closing has sides of its own, which work in both position modes."""
