@@ -1,6 +1,7 @@
 """One account, one pass at a time: read once, decide, and let every symbol close its gap."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -31,6 +32,8 @@ from core.ports.telemetry import Telemetry
 from core.position_reader import PositionReader
 from core.quarantine import Quarantine
 from core.symbol_worker import Surroundings, SymbolWorker
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 MIN_PASS_SECONDS = 0.05
 """The least time between two passes that nobody woke."""
@@ -370,11 +373,12 @@ class AccountWorker:
             )
 
     def _tell_changes(self, outcomes: Iterable[SymbolOutcome]) -> Sequence[SymbolOutcome]:
-        """Say why a symbol is not where it should be, once per reason."""
+        """Say why a symbol is not where it should be, once per reason; other numbers in it are no other reason."""
         told = list(outcomes)
         for outcome in told:
-            if self._told.get(outcome.symbol, "") != outcome.why:
-                self._told[outcome.symbol] = outcome.why
+            reason = _NUMBER.sub("#", outcome.why)
+            if self._told.get(outcome.symbol, "") != reason:
+                self._told[outcome.symbol] = reason
                 event = "symbol waits" if outcome.why else "symbol in order"
                 self._telemetry.tell(event, account=str(self.policy.account), symbol=outcome.symbol, why=outcome.why)
         return told

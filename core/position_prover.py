@@ -30,6 +30,8 @@ from core.ports.telemetry import Telemetry
 from core.position_reader import PositionReader, Positions
 
 FIRST_READ_DELAY_SECONDS = 0.05
+DOUBT_SECONDS = 10.0
+"""How long an unexplained position must stay the same before anything is concluded; increases wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,22 @@ class Proof:
         positions: That read.
         held: Signed quantity, or unknown.
         judgement: Whose it is.
+        is_doubted: Whether nothing was concluded from it yet; it is to be looked at again soon.
     """
 
     positions: Positions
     held: Reading[Decimal]
     judgement: PositionJudgement
+    is_doubted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """An unexplained position: since when on the loop's time, and the depth that was decided then."""
+
+    held: Decimal
+    since: float
+    depth: Decimal
 
 
 class PositionProver:
@@ -70,6 +83,7 @@ class PositionProver:
         self._clock = clock
         self._telemetry = telemetry
         self._faced: PositionJudgement | None = None
+        self._doubted: _Doubt | None = None
 
     async def prove(self, positions: Positions, instrument: Instrument, price: Decimal | None) -> Proof:
         """Read until journaled fills explain the position, or until two reads agree that they do not.
@@ -91,7 +105,7 @@ class PositionProver:
             if judgement.whose is Whose.OURS:
                 await self._take_as_explained(held.value)
                 return Proof(positions, held, judgement)
-            if judgement == self._faced:
+            if judgement == self._faced or (self._doubted and self._doubted.held == held.value):
                 return await self._face(positions, held, instrument, price)
             if previous is not None and loop.time() + delay_seconds > deadline:
                 break
@@ -105,7 +119,7 @@ class PositionProver:
 
     async def _take_as_explained(self, held: Decimal) -> None:
         """Nothing is left to face; an agreement to adopt ends here instead of waiting for a later change."""
-        self._faced = None
+        self._faced, self._doubted = None, None
         if self._ledger.adopter:
             await self._journal.note(self._adopted(held, self._clock.now(), "already explained"))
 
@@ -119,10 +133,22 @@ class PositionProver:
             return Proof(positions, Unknown(waits), judgement)
         if judgement.whose is Whose.STALE:
             return Proof(positions, Unknown(judgement.evidence), judgement)
+        if judgement.whose in (Whose.SHRUNK, Whose.FOREIGN) and self._doubts(held.value):
+            return Proof(positions, held, judgement, is_doubted=True)
         if judgement.whose is not Whose.OURS:
             await self._tell_once(judgement)
             judgement = await self._apply_policy(held.value, judgement, instrument, price)
         return Proof(positions, held, judgement)
+
+    def _doubts(self, held: Decimal) -> bool:
+        """Whether a position that nothing explains is too new to conclude from: a very late read passes by itself."""
+        now = asyncio.get_running_loop().time()
+        if self._ledger.adopter:
+            return False
+        if self._doubted is None or self._doubted.held != held:
+            decision = self._ledger.decision
+            self._doubted = _Doubt(held, now, decision.depth if decision else ZERO)
+        return now - self._doubted.since < DOUBT_SECONDS
 
     async def _apply_policy(
         self, held: Decimal, judgement: PositionJudgement, instrument: Instrument, price: Decimal | None
@@ -158,11 +184,19 @@ class PositionProver:
     ) -> None:
         """Take the smaller position as ours, and let it only shrink until a fresh entry or the operator."""
         ledger = self._ledger
+        if self._has_entered_since(ledger):
+            await self._journal.note(self._adopted(held, now, f"entered afresh since; {judgement.evidence}"))
+            return
         is_liquidated = looks_liquidated(ledger.decision, price)
         until = now + LIQUIDATION_REST if is_liquidated else ledger.binding_until
         why = f"{judgement.evidence}; it looks like a liquidation" if is_liquidated else judgement.evidence
         restricted = StandingChanged(ledger.account, self._symbol, now, Standing.REDUCE_ONLY, "engine", why, until)
         await self._journal.note(self._adopted(held, now, f"reduce_only; {judgement.evidence}"), restricted)
+
+    def _has_entered_since(self, ledger: SymbolLedger) -> bool:
+        """Whether a fresh entry was decided after the change was first seen."""
+        depth = ledger.decision.depth if ledger.decision else ZERO
+        return self._doubted is not None and depth != ZERO and self._doubted.depth * depth <= ZERO
 
     async def _tell_once(self, judgement: PositionJudgement) -> None:
         """Report a change by somebody else, and look whether it was another engine."""

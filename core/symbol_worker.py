@@ -129,7 +129,7 @@ class SymbolWorker:
                 plan.trades[0], held.value, self._ledger, proof.judgement, self._unready(around), around.operator
             )
             stop = (
-                self._blocked(trade.why)
+                self._blocked(trade.why, is_doubted=proof.is_doubted)
                 if isinstance(trade, Blocked)
                 else self._unarmed(plan, price) or await self._act(trade, held.value, proof.positions, decision, around)
             )
@@ -310,11 +310,10 @@ class SymbolWorker:
         why = plan.note or decision.unreachable or decision.capped
         return SymbolOutcome(self._symbol, held, is_confirmed=True, why=why, orders=orders)
 
-    def _blocked(self, why: str) -> _Stop:
-        return _Stop(why, UNSETTLED_RETRY_SECONDS if self._ledger.unsettled else self._retry_of_trouble())
-
-    def _retry_of_trouble(self) -> float | None:
-        return WAITING_RETRY_SECONDS if self._watch.trouble() else None
+    def _blocked(self, why: str, *, is_doubted: bool) -> _Stop:
+        if self._ledger.unsettled:
+            return _Stop(why, UNSETTLED_RETRY_SECONDS)
+        return _Stop(why, WAITING_RETRY_SECONDS if is_doubted or self._watch.trouble() else None)
 
     def _stopped(self, held: Reading[Decimal], orders: int, stop: _Stop) -> SymbolOutcome:
         seconds = stop.retry_seconds

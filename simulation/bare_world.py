@@ -20,6 +20,7 @@ from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from core.model.standing import OperatorCommand, Scope, Verb
 from core.model.target import SourceWeight, SymbolWeights, TradingConfig
 from core.ports.settings import DefaultSettings
+from core.position_prover import DOUBT_SECONDS
 from core.signal_manager import SignalManager
 from core.trade_executor import TradeExecutor
 from operations.committers import Commit
@@ -246,6 +247,12 @@ class World:
             await self.executor.execute()
             for worker in self.workers:
                 await self.executor.process_account(worker)
+
+    async def outlast_doubt(self) -> None:
+        """Cycle until a change by somebody else is not doubted any more."""
+        await self.cycle()
+        await asyncio.sleep(DOUBT_SECONDS)
+        await self.cycle()
 
     @property
     def exchange(self) -> BareExchange:

@@ -162,7 +162,7 @@ def test_explain_tells_a_foreign_change_and_what_it_led_to(home: Home) -> None:
     async def story(world: World) -> None:
         await enter(world)
         world.exchange.positions[BTC] = D("0.02")
-        await world.cycle(2)
+        await world.outlast_doubt()
 
     live_at(home, story)
     shown = run("explain", "bybit", "BTCUSDT").stdout
@@ -263,7 +263,7 @@ def test_preview_says_what_would_keep_an_order_from_being_sent(home: Home) -> No
     async def story(world: World) -> None:
         await enter(world)
         world.exchange.positions[BTC] = D("0.02")
-        await world.cycle(2)
+        await world.outlast_doubt()
 
     live_at(home, story)
     publish(home)

@@ -13,6 +13,7 @@ from core.model.failures import InvalidInput
 from core.model.identity import AccountId, Symbol
 from core.model.order import OrderIntent
 from core.model.policy import AccountPolicy
+from core.model.position import Quote
 from core.model.standing import Verb
 from simulation.bare_exchange import Fault
 from simulation.bare_world import TRADINGVIEW, World, live, weigh
@@ -513,7 +514,7 @@ def test_fault_82_another_engine_is_recognised_by_its_orders_and_stops_increases
         await hold(world, BTC="0.1", ETH="0.1")
         world.exchange.positions[BTC] = D("0.12")
         world.exchange.strangers = ["zzzzzz" + "a2b3c4d5e6f7g2h3i4j5k6l7mn", "0123456789abcdef0123456789abcdef"]
-        await world.cycle(2)
+        await world.outlast_doubt()
         world.sources.say(BTC="0.1", ETH="0.2")
         await world.cycle(2)
         assert world.held(ETH) == D("1.2")
@@ -532,7 +533,7 @@ def test_fault_82_our_own_and_other_peoples_order_ids_are_no_second_engine(tmp_p
         await hold(world, BTC="0.1")
         world.exchange.positions[BTC] = D("0.12")
         world.exchange.strangers = ["0123456789abcdef0123456789abcdef", "web-7", ""]
-        await world.cycle(2)
+        await world.outlast_doubt()
 
         assert "position changed without us" in world.told.names()
         assert "another engine trades this account" not in world.told.names()
@@ -653,5 +654,21 @@ def test_fault_79_an_idle_engine_stops_at_once_and_reads_nothing_more(tmp_path: 
 
         assert asyncio.get_running_loop().time() - began < 0.01
         assert world.exchange.calls == []
+
+    live(tmp_path, story)
+
+
+def test_fault_87_a_reason_whose_numbers_change_is_told_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        world.exchange.quotes[BTC] = Quote(D(50_000), world.clock.now())
+        await asyncio.sleep(100)
+        world.sources.say(BTC="0.2")
+        before = len(world.told.events)
+        await follow(world, 300)
+
+        assert world.held() == D("0.06")
+        assert [name for name, _ in world.told.events[before:]] == ["symbol waits"]
 
     live(tmp_path, story)

@@ -472,7 +472,7 @@ def test_fault_24_a_trade_by_hand_is_told_once_and_met_by_policy(
     async def story(world: World) -> None:
         await hold(world)
         world.exchange.positions[BTC] = D(left)
-        await turn(world, 10)
+        await turn(world, 20)
 
         assert world.held() == D(after)
         assert world.told.names().count("position changed without us") == 1
@@ -536,7 +536,7 @@ def test_fault_25_after_a_liquidation_a_fresh_entry_counts_only_a_quarter_of_an_
         await hold(world)
         world.exchange.positions[BTC] = D(0)
         world.exchange.prices[BTC] = D(35_000)  # 30 % against a leverage of 3
-        await turn(world, 3)
+        await world.outlast_doubt()
         assert world.ledger().standing is Standing.REDUCE_ONLY
         await asyncio.sleep(60 * minutes)
         world.exchange.prices[BTC] = D(50_000)
@@ -552,7 +552,7 @@ def test_fault_25_a_close_by_hand_waits_for_a_fresh_entry_only(tmp_path: Path) -
     async def story(world: World) -> None:
         await hold(world)
         world.exchange.positions[BTC] = D(0)
-        await turn(world, 3)
+        await world.outlast_doubt()
         world.sources.say(BTC="0.2")
         await turn(world, 3)
         assert world.held() == 0
@@ -674,9 +674,40 @@ def test_fault_24_a_lost_order_that_stays_lost_explains_nothing(tmp_path: Path) 
         await turn(world, 8)
         assert len(world.ledger().lost) == 1
         world.exchange.positions[BTC] = D("0.5")
-        await turn(world, 2)
+        await world.outlast_doubt()
 
         assert world.held() == D("0.5")
         assert world.told.names().count("position changed without us") == 1
+
+    live(tmp_path, story)
+
+
+def test_fault_09_reads_that_are_late_far_beyond_the_bound_take_nothing_from_us(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1", ETH="0.1")
+        await world.cycle()
+        world.exchange._before = {}
+        world.exchange.inject("read", *[Fault.STALE_POSITIONS] * 9)
+        await turn(world, 20)
+
+        assert world.ledger().standing is Standing.ACTIVE
+        assert (world.ledger().owned, world.held()) == (D("0.06"), D("0.06"))
+        assert "position changed without us" not in world.told.names()
+
+    live(tmp_path, story)
+
+
+def test_fault_25_an_entry_that_came_while_the_close_was_doubted_is_a_fresh_one(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        world.exchange.positions[BTC] = D(0)
+        await world.cycle()
+        world.sources.say(BTC="-0.1")
+        await turn(world, 2)
+        assert world.held() == 0
+        await turn(world, 15)
+
+        assert world.held() == D("-0.06")
+        assert world.ledger().standing is Standing.ACTIVE
 
     live(tmp_path, story)

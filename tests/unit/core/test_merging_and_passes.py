@@ -62,9 +62,10 @@ def test_a_later_time_of_the_same_depth_repairs_drift_and_orders_only_where_ther
         await world.executor.process_account(world.workers[0])
         assert len(world.exchange.executed) == 1
         world.exchange.positions[BTC] = D("0.05")
-        await asyncio.sleep(1)
-        world.sources.say(BTC="0.1")
-        await world.cycle()
+        for _ in range(2):
+            await asyncio.sleep(10)
+            world.sources.say(BTC="0.1")
+            await world.cycle()
 
         assert world.held() == D("0.06")
 
@@ -258,7 +259,7 @@ def test_merges_that_fail_are_told_and_the_accounts_go_on_with_what_they_have(tm
         world.exchange.positions[BTC] = D("0.05")
         stop = asyncio.Event()
         engine = asyncio.create_task(world.executor.run(stop))
-        await asyncio.sleep(70)
+        await asyncio.sleep(90)
         stop.set()
         await engine
 

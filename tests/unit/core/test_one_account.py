@@ -221,7 +221,7 @@ def test_a_liquidation_is_faced_with_reduce_only_until_a_fresh_entry(tmp_path: P
         world.sources.say(BTC="0.1")
         await world.cycle()
         world.exchange.positions[BTC] = D(0)
-        await world.cycle(2)
+        await world.outlast_doubt()
         world.sources.say(BTC="0.2")
         await world.cycle(2)
         assert world.held() == 0
@@ -240,7 +240,7 @@ def test_the_policy_restore_trades_back_what_somebody_closed(tmp_path: Path) -> 
         world.sources.say(BTC="0.1")
         await world.cycle()
         world.exchange.positions[BTC] = D("0.01")
-        await world.cycle()
+        await world.outlast_doubt()
 
         assert world.held() == D("0.06")
 
@@ -252,7 +252,7 @@ def test_the_policy_adopt_keeps_what_somebody_left(tmp_path: Path) -> None:
         world.sources.say(BTC="0.1")
         await world.cycle()
         world.exchange.positions[BTC] = D("0.01")
-        await world.cycle(3)
+        await world.outlast_doubt()
 
         assert world.held() == D("0.01")
         assert world.ledger().is_confirmed

@@ -34,6 +34,8 @@ FAULTS = {
     "find": (Fault.LOOKUP_FAILS, Fault.STILL_OPEN),
 }
 HEALING_SECONDS = 240
+LATE_READS = 3
+"""How many reads in a row may be late: more would be beyond the bound that every exchange declares."""
 
 
 class Watcher:
@@ -93,7 +95,9 @@ async def walk(world: World, steps: int, seed: int) -> None:
         world.sources.say(**depths)  # type: ignore[arg-type]  # no coin is called source
         exchange = chance.choice(list(world.exchanges.values()))
         call = chance.choice(list(FAULTS))
-        exchange.inject(call, *[chance.choice(FAULTS[call])] * chance.choice((1, 1, 1, 2, 8)))
+        fault = chance.choice(FAULTS[call])
+        times = chance.choice((1, 1, 1, 2, 8))
+        exchange.inject(call, *[fault] * (min(times, LATE_READS) if fault is Fault.STALE_POSITIONS else times))
         await asyncio.sleep(chance.choice((0.1, 0.5, 2.0)))
         if step % 97 == 96:
             stop.set()

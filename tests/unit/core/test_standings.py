@@ -170,7 +170,7 @@ def test_resume_lifts_what_the_engine_restricted_after_a_foreign_change(tmp_path
         world.sources.say(BTC="0.1")
         await world.cycle()
         world.exchange.positions[BTC] = D(0)
-        await world.cycle(2)
+        await world.outlast_doubt()
         assert world.ledger().standing is Standing.REDUCE_ONLY
         world.commands.give(Verb.RESUME, account="bybit", symbol="BTCUSDT")
         await world.cycle()
@@ -201,7 +201,7 @@ def test_an_agreement_to_adopt_ends_with_the_first_read_and_is_not_kept_for_late
         world.commands.give(Verb.ADOPT, account="bybit", symbol="BTCUSDT")
         await world.cycle()
         world.exchange.positions[BTC] = D("0.5")
-        await world.cycle(2)
+        await world.outlast_doubt()
 
         assert world.held() == D("0.5")
         assert world.ledger().owned == D("0.06")
