@@ -39,6 +39,8 @@ CATALOGUE = (
     Entry("config", "commands.config", "Check, show, explain and undo what the operator wrote.", OPERATE),
     Entry("doctor", "commands.doctor", "Whether every account can be traded as it is, and what to do if not.", OPERATE),
     Entry("secrets", "commands.secrets", "Check the encryption of credentials, and change its key.", OPERATE),
+    Entry("backup", "commands.backup", "One archive of what could not be made again, while everything runs.", OPERATE),
+    Entry("restore", "commands.restore", "Bring a backup back; what it replaces is moved aside.", OPERATE),
     Entry("paper", "commands.paper", "Paper exchanges and accounts: serve, deposit, reset, prices, fault.", OPERATE),
     Entry("simulate", "commands.simulate", "The whole engine through seeded misfortune, in virtual time.", PROVE),
     Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),
