@@ -221,6 +221,11 @@ async def test_a_symbol_that_is_not_mapped_is_refused_but_the_exit_of_what_it_op
         assert (await endpoint.post(LONG | {"symbol": "btcusdt"})).status == 200
         assert endpoint.depths() == {"ETHUSDT": D(0), "BTCUSDT": D("0.058")}
 
+        home.asset_mapping.unlink()
+        endpoint.service.config._looked_at = float("-inf")
+        assert (await endpoint.post(LONG | {"price": 2})).status == 422, "a mapping that vanished stays in force"
+        assert "asset_mapping_config.json" in endpoint.service.config.problem()
+
 
 async def test_a_second_endpoint_in_the_same_home_does_not_start(endpoint: WebhookWorld) -> None:
     with pytest.raises(RecordInUse):
