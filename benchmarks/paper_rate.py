@@ -91,6 +91,8 @@ async def measure(exchange: str, requests: int = 2_000) -> list[Rate]:
     client.milliseconds = (lambda: next(stamps)) if exchange == "blofin" else house.world.now_ms
     if exchange == "mexc":
         await client.set_position_mode(False)
+    if exchange == "bybit":
+        await client.set_margin_mode("isolated")
     calls = _calls(client, exchange)
     rates = [await _rate(house, client, "create_order", calls["create_order"], requests)]
     await client.create_order(ETH, "market", "buy", AMOUNT[exchange] * 10, None, PARAMS[exchange])

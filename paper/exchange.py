@@ -29,7 +29,7 @@ from paper.account import (
 from paper.effects import Effects, MarketState
 from paper.events import advance, moments_to_visit
 from paper.ledger import Ledger
-from paper.margin import Balance, liquidation_price, measure
+from paper.margin import Balance, cross_backing, liquidation_price, measure
 from paper.markets import PaperMarket, markets_of
 from paper.refusals import Reason, Refused
 from paper.rules import RULES
@@ -202,7 +202,10 @@ class PaperExchange:
     def liquidation_price(self, account: Account, position: PaperPosition) -> Decimal:
         """The mark at which the position is liquidated, zero where none does it."""
         market = self.markets[position.key.symbol]
-        return liquidation_price(market, position, self._mark(position.key.symbol), self.balance(account))
+        mark, behind = self._mark(position.key.symbol), position.margin
+        if position.key.margin_mode is MarginMode.CROSS:
+            behind = cross_backing(market, position, mark, self.balance(account))
+        return liquidation_price(market, position, mark, behind)
 
     def find_order(self, account: Account, *, order_id: str = "", client_order_id: str = "") -> PaperOrder:
         """One order, by either id; the order id wins where both are given.

@@ -142,12 +142,14 @@ def opening_quantity(held: Iterable[PaperPosition], change: Decimal) -> Decimal:
     return max(abs(change) - closable, ZERO)
 
 
-def liquidation_price(market: PaperMarket, position: PaperPosition, mark: Decimal, balance: Balance) -> Decimal:
-    """The mark at which the position is liquidated while all others stand still, zero where none does it."""
-    behind = position.margin
-    if position.key.margin_mode is MarginMode.CROSS:
-        own = position.quantity * market.contract_size * (mark - position.entry_price)
-        others = balance.cross_maintenance - maintenance(market, position, mark)
-        behind = balance.cross_equity - own - others
+def cross_backing(market: PaperMarket, position: PaperPosition, mark: Decimal, balance: Balance) -> Decimal:
+    """What stands behind one cross position while all others stand still: the account, less what the others need."""
+    own = position.quantity * market.contract_size * (mark - position.entry_price)
+    others = balance.cross_maintenance - maintenance(market, position, mark)
+    return balance.cross_equity - own - others
+
+
+def liquidation_price(market: PaperMarket, position: PaperPosition, mark: Decimal, behind: Decimal) -> Decimal:
+    """The mark at which the position is liquidated given what stands behind it, zero where none does it."""
     rate = market.bracket(market.notional(position.quantity, mark)).maintenance_rate
     return price_at_margin(market, position, behind, rate)
