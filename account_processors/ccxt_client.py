@@ -1,13 +1,10 @@
 """One account's signed connection: an unmodified ccxt class behind budgets, deadlines and our own code tables."""
 
 import asyncio
-import json
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import aiohttp
 import ccxt.async_support as ccxt
 
 from account_processors.clock_offset import AskTime, ClockOffset
@@ -17,6 +14,7 @@ from account_processors.dialect import (
     Call,
     Profile,
 )
+from account_processors.foreign_errors import read_error
 from account_processors.limiter import BudgetExhausted, Limiter
 from account_processors.outcomes import CallFailed, Meaning, Unproven
 from account_processors.replies import Envelope, MalformedReply
@@ -30,7 +28,6 @@ DEFAULT_BLOCK_SECONDS = 1.0
 LONGEST_BLOCK_SECONDS = 60.0
 BAN_SECONDS = 60.0
 """After an address was banned for a time that the exchange does not tell."""
-_STATUS = re.compile(r"^\S+ [A-Z]+ \S+ (\d{3})\b")
 _DETAIL_LENGTH = 200
 
 
@@ -176,23 +173,6 @@ class CcxtClient:
         """A refusal of our own: nothing was sent."""
         return CallFailed(f"{self.profile.name}: {detail}", code="own", meaning=reason)
 
-    def translate(self, error: Exception) -> CallFailed:
-        """A foreign exception in our words, without secrets; what it proves is decided by the code alone."""
-        text = str(error)
-        body = _json_in(text)
-        if body is not None:
-            try:
-                envelope = self._envelope(body)
-            except MalformedReply:
-                return self.failure("unreadable answer", "")
-            return self.failure(envelope.message, envelope.code)
-        status = _STATUS.match(text)
-        if status and not isinstance(error.__cause__, aiohttp.ClientError | TimeoutError | OSError):
-            return self.failure("no readable answer", f"HTTP {status[1]}")
-        cause = error.__cause__ or error
-        words = "" if error.__cause__ or "://" in text else f": {text}"
-        return self.failure(f"no answer ({type(cause).__name__}{words})", "")
-
     async def close(self) -> None:
         """Close ccxt's object; safe to call twice."""
         self._is_closed = True
@@ -215,7 +195,7 @@ class CcxtClient:
         except (CallFailed, MalformedReply):
             raise
         except Exception as error:  # noqa: BLE001 - the edge where foreign exceptions are translated; a parser may raise anything
-            failure = self.translate(error)
+            failure = self.failure(*read_error(error, self._envelope))
             failure.retry_after_seconds = self._heed(call, failure, exchange)
             raise failure from None
 
@@ -293,15 +273,3 @@ class CcxtClient:
             exchange.urls["api"] = dict(self._urls)
         exchange.milliseconds = self.clock_offset.milliseconds
         return exchange
-
-
-def _json_in(text: str) -> object | None:
-    """The JSON object inside an exception's text, None when there is none."""
-    start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        body, _ = json.JSONDecoder().raw_decode(text, start)
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None

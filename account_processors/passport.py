@@ -13,6 +13,7 @@ from account_processors.replies import MalformedReply
 from core.model.identity import AccountId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import plain
+from core.model.order import RefusalReason
 from core.model.position import MarginMode, Position, Quote
 from core.model.reading import Known, Reading, Unknown
 from core.ports.telemetry import Telemetry
@@ -75,9 +76,10 @@ async def inspect_account(
     findings: list[Finding] = []
     try:
         findings += await inspect()
-    except (CallFailed, MalformedReply) as error:
-        remedy = "check the key, its rights and its list of addresses at the exchange"
-        findings.append(Finding(Severity.PROBLEM, "key", str(error), remedy))
+    except CallFailed as failure:
+        findings.append(_failed(failure))
+    except MalformedReply as error:
+        findings.append(Finding(Severity.PROBLEM, "answer", str(error), "see whether the exchange has changed it"))
     findings.append(_clock(exchange))
     findings += await _money_and_symbols(exchange, symbols)
     return Passport(exchange.account, tuple(findings))
@@ -158,6 +160,15 @@ def position_mode_finding(*, is_one_way: bool, remedy_id: str, hedge_works: bool
 def fee_tier(tier: str) -> Finding:
     """The fee tier, for people."""
     return Finding(Severity.GOOD, "fee tier", tier or "not told by the exchange")
+
+
+def _failed(failure: CallFailed) -> Finding:
+    """A refusal is about the key; no answer is about the way to the exchange."""
+    if isinstance(failure.meaning, RefusalReason):
+        remedy = "check the key, its rights and its list of addresses at the exchange"
+        return Finding(Severity.PROBLEM, "key", failure.detail, remedy)
+    remedy = "see whether the exchange can be reached from here, and whether it is in maintenance"
+    return Finding(Severity.PROBLEM, "connection", failure.detail, remedy)
 
 
 def _clock(exchange: "CcxtExchange") -> Finding:
