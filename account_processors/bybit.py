@@ -33,7 +33,6 @@ from account_processors.dialect import (
     AccountValue,
     Call,
     Dialect,
-    OrderFields,
     Profile,
     add_position,
     quote_of,
@@ -41,6 +40,7 @@ from account_processors.dialect import (
     unified,
 )
 from account_processors.instruments import Listing, make_listing
+from account_processors.orders import OrderFields
 from account_processors.passport import (
     Finding,
     account_kind,

@@ -8,8 +8,9 @@ from typing import TypeVar
 from account_processors.books import Book
 from account_processors.ccxt_client import CcxtClient
 from account_processors.clock_offset import ClockOffset
-from account_processors.dialect import Dialect, base_quantity, exchange_amount
+from account_processors.dialect import Dialect
 from account_processors.instruments import InstrumentCache, Listing
+from account_processors.orders import base_quantity, exchange_amount
 from account_processors.outcomes import CallFailed, outcome_of
 from account_processors.passport import Finding, Passport, inspect_account
 from account_processors.replies import MalformedReply

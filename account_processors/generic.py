@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import ccxt.async_support as ccxt
 
 from account_processors.books import Book, levels_of
-from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, base_quantity, quotes_of
+from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, quotes_of
 from account_processors.generic_replies import addresses_at, error_envelope, read_market
 from account_processors.generic_traits import ALIASES, TRAITS, Traits
 from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
+from account_processors.orders import base_quantity
 from account_processors.passport import Finding, Severity, trading_right, withdrawal_right
 from account_processors.replies import Envelope, MalformedReply, Row, moment
 from core.model.failures import InvalidInput

@@ -12,10 +12,8 @@ from account_processors.dialect import (
     AccountValue,
     Call,
     Dialect,
-    OrderFields,
     Profile,
     add_position,
-    base_quantity,
     quote_of,
     quotes_of,
     unified,
@@ -23,6 +21,7 @@ from account_processors.dialect import (
 from account_processors.instruments import Listing, make_listing
 from account_processors.kucoin_codes import CODES
 from account_processors.limiter import Budget, Lane
+from account_processors.orders import OrderFields, base_quantity
 from account_processors.passport import (
     Finding,
     fee_tier,

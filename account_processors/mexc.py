@@ -5,21 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from account_processors.books import Book, levels_of
-from account_processors.dialect import (
-    AccountValue,
-    Call,
-    Dialect,
-    OrderFields,
-    Profile,
-    add_position,
-    base_quantity,
-    quote_of,
-    quotes_of,
-    unified,
-)
+from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, quote_of, quotes_of, unified
 from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
 from account_processors.mexc_codes import CODES
+from account_processors.orders import OrderFields, base_quantity
 from account_processors.passport import (
     Finding,
     fee_tier,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from account_processors.dialect import base_quantity, exchange_amount
+from account_processors.orders import base_quantity, exchange_amount
 from core.model.instrument import Instrument
 from core.model.order import RefusalReason, RefusedOutcome, Side
 from simulation.exchange_bench import BTC, EXCHANGES, Bench, must_know, play
