@@ -16,6 +16,12 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Of the first world; the next ones count up.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Worlds at once, one process each.")] = 1,
     trace: Annotated[bool, typer.Option("--trace", help="Print one world's schedule instead of living it.")] = False,
+    crash_points: Annotated[
+        bool, typer.Option("--crash-points", help="Stop the machine at every moment of short scenarios instead.")
+    ] = False,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="With --crash-points: only this scenario; may be repeated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Live through worlds of an hour each: alerts, faults, crashes, edits, liquidations; then everything heals.
@@ -33,7 +39,13 @@ def simulate(
       ./engine simulate --hours 1 --seed 17 --trace  what happens in it
 
       ./engine simulate --hours 200 --jobs 2 --json
+
+      ./engine simulate --crash-points --jobs 2      every moment of opening, resizing, flipping, ...
+
+      ./engine simulate --crash-points --scenario flip
     """
+    if crash_points:
+        raise typer.Exit(_try_crash_points(scenario or [], jobs, as_json=as_json))
     from rich.console import Console
 
     from simulation.campaign import lines_of, run_campaign, schedule_of
@@ -50,3 +62,27 @@ def simulate(
         for line in lines_of(report):
             typer.echo(line)
     raise typer.Exit(1 if report.failed else 0)
+
+
+def _try_crash_points(wanted: list[str], jobs: int, *, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from simulation.crash_points import LAGS_SECONDS, SCENARIOS, try_all
+
+    unknown = set(wanted) - set(SCENARIOS)
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(SCENARIOS)}")
+    found = try_all(wanted or list(SCENARIOS), LAGS_SECONDS, jobs)
+    failures = sum(len(one.failures) for one in found)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        return 1 if failures else 0
+    for one in found:
+        lag = f"reads {one.lag_seconds:g} s late"
+        typer.echo(f"{one.scenario:8} {one.exchange:7} {lag:16} {one.points:4} points, {len(one.failures)} failures")
+        for place, wrong in one.failures.items():
+            typer.echo(f"  {place}")
+            for line in wrong:
+                typer.echo(f"    {line}")
+    typer.echo(f"{sum(one.points for one in found)} points in all, {failures} failures")
+    return 1 if failures else 0

@@ -84,6 +84,13 @@ class SpoilWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class DisableAccount:
+    """The operator disables an account; an empty name means the first one."""
+
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operate:
     """The operator commands something; empty names mean all."""
 
@@ -125,6 +132,7 @@ Action = (
     | Shock
     | EditWeights
     | SpoilWeights
+    | DisableAccount
     | Operate
     | Restart
     | StepClock

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from config.account_switches import AccountSwitches
 from core.decisions.merge_signals import merge_signals
 from core.model.failures import InvalidConfig
 from core.model.identity import AccountId, Symbol
@@ -24,6 +26,7 @@ from simulation.actions import (
     Alert,
     Break,
     BreakNetwork,
+    DisableAccount,
     EditWeights,
     ForeignTrade,
     Heal,
@@ -44,6 +47,9 @@ from simulation.whole_world import DEFAULT_WEIGHT, Plan, WholeWorld
 REDUCED_WITHIN_SECONDS = 30.0
 CONVERGED_WITHIN_SECONDS = 120.0
 """30 s after the longest window in which an order may still turn up (BloFin's 60 s and its margin)."""
+
+MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - for folders with random names
+"""Simulated disks lie in memory where the system offers it: what is synced there is our model's business."""
 
 DEPTH_LEFT_ALONE = Decimal("0.06")
 """A source that moves at every poll is followed in steps of 5 %."""
@@ -78,7 +84,7 @@ def run_trial(plan: Plan, steps: Sequence[Step], watch: Callable[[float], None] 
         steps: What happens, in order of time.
         watch: Told the virtual time before each step.
     """
-    with tempfile.TemporaryDirectory(prefix="simulated-") as folder:
+    with tempfile.TemporaryDirectory(prefix="simulated-", dir=MEMORY_FOLDER) as folder:
         return run_virtually(_live(Path(folder), plan, steps, watch))
 
 
@@ -134,20 +140,22 @@ class Trial:
                 world.clock.step(seconds)
             case BreakNetwork(fault=fault, answers=answers):
                 world.sn8.faults.plan(fault, answers)
-            case EditWeights() | SpoilWeights() | Operate():
+            case EditWeights() | SpoilWeights() | Operate() | DisableAccount():
                 await self._order(action)
             case _:
                 self._intervene(action)
 
-    async def _order(self, action: EditWeights | SpoilWeights | Operate) -> None:
+    async def _order(self, action: EditWeights | SpoilWeights | Operate | DisableAccount) -> None:
         """What the operator does."""
         match action:
             case EditWeights(weights=weights):
                 self._world.write_weights(weights)
                 if self._world.engine is None:
-                    await self._start()
+                    await self.start()
             case SpoilWeights():
                 self._world.spoil_weights()
+            case DisableAccount(exchange=exchange):
+                self._world.switch_account(exchange or self._world.plan.exchanges[0], is_enabled=False)
             case Operate(verb=verb, exchange=exchange, symbol=symbol):
                 self._operate(verb, exchange, symbol)
 
@@ -186,9 +194,9 @@ class Trial:
     async def _restart(self, *, is_crash: bool) -> None:
         self._world.watcher.watch(None)
         await self._world.stop_engine(is_crash=is_crash)
-        await self._start()
+        await self.start()
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
         """Start the engine; over an invalid configuration it refuses, and is started again once that is mended."""
         with contextlib.suppress(InvalidConfig):
             engine = await self._world.start_engine()
@@ -210,16 +218,16 @@ class Trial:
         """
         self._heal()
         if self._world.engine is None:
-            await self._start()
+            await self.start()
         loop = asyncio.get_running_loop()
         begun = loop.time()
         await asyncio.sleep(REDUCED_WITHIN_SECONDS)
-        self._complain([told for told, is_reduction in self._gaps() if is_reduction])
+        self._complain([told for told, is_reduction in self.gaps() if is_reduction])
         for _ in range(int(CONVERGED_WITHIN_SECONDS - REDUCED_WITHIN_SECONDS)):
-            if not self._gaps():
+            if not self.gaps():
                 break
             await asyncio.sleep(1)
-        self._complain([told for told, _ in self._gaps()])
+        self._complain([told for told, _ in self.gaps()])
         return loop.time() - begun
 
     def _heal(self) -> None:
@@ -237,13 +245,14 @@ class Trial:
         now = asyncio.get_running_loop().time()
         self._world.watcher.violations += [Violation(3, now, told) for told in gaps]
 
-    def _gaps(self) -> list[tuple[str, bool]]:
+    def gaps(self) -> list[tuple[str, bool]]:
         """Every position that is not where it should be and names no reason, and whether it is too large."""
         engine = self._world.engine
         if engine is None:
             return [("no engine runs", False)]
         merged = merge_signals(engine.config.load(), engine.manager.judged_sources()).targets
         passes = read_passes(self._world.home.last_passes)
+        enabled = AccountSwitches(self._world.home).load()
         gaps: list[tuple[str, bool]] = []
         for exchange in self._world.plan.exchanges:
             account = AccountId(exchange)
@@ -252,7 +261,7 @@ class Trial:
                 held = self._world.watcher.held((account, symbol))
                 outcome = passes[account].outcomes.get(symbol) if account in passes else None
                 why = outcome.why if outcome else ""
-                gap = _gap(ledger, target.depth, held)
+                gap = _gap(ledger, target.depth if enabled.get(account, True) else ZERO, held)
                 is_tainted = self._world.watcher.is_tainted((account, symbol))
                 if gap and not (why and (is_tainted or _is_excused(ledger))):
                     wanted = ledger.decision.quantity if ledger.decision else ZERO

@@ -19,12 +19,13 @@ class _NeverBlockingSelector(selectors.BaseSelector):
 
     Args:
         grace_seconds: Real time that descriptors get before the clock jumps; 0 where no sockets are used.
+        start_seconds: What the clock shows at first.
     """
 
-    def __init__(self, grace_seconds: float = 0.0) -> None:
+    def __init__(self, grace_seconds: float = 0.0, start_seconds: float = 0.0) -> None:
         self._grace_seconds = grace_seconds
         self._real = selectors.DefaultSelector()
-        self.now_seconds = 0.0
+        self.now_seconds = start_seconds
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:  # noqa: ANN401
         return self._real.register(fileobj, events, data)
@@ -56,8 +57,8 @@ class _NeverBlockingSelector(selectors.BaseSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop on which an hour of waiting takes no time."""
 
-    def __init__(self, grace_seconds: float = 0.0) -> None:
-        self._virtual = _NeverBlockingSelector(grace_seconds)
+    def __init__(self, grace_seconds: float = 0.0, start_seconds: float = 0.0) -> None:
+        self._virtual = _NeverBlockingSelector(grace_seconds, start_seconds)
         super().__init__(self._virtual)
 
     def time(self) -> float:
@@ -77,17 +78,26 @@ class VirtualClock:
         """The virtual time in UTC."""
         return self._start + timedelta(seconds=self._loop.time()) + self._step
 
+    def seconds(self) -> float:
+        """Virtual seconds since the world began, which no step changes."""
+        return self._loop.time()
+
+    def move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on with another loop, which begins where the last one ended."""
+        self._loop = loop
+
     def step(self, seconds: float) -> None:
         """Move the wall clock, as a correction by the operating system does; waits are not affected."""
         self._step += timedelta(seconds=seconds)
 
 
-def run_virtually(main: Coroutine[Any, Any, T], grace_seconds: float = 0.0) -> T:
+def run_virtually(main: Coroutine[Any, Any, T], grace_seconds: float = 0.0, start_seconds: float = 0.0) -> T:
     """Run a coroutine to its end in virtual time.
 
     Args:
         main: The coroutine.
         grace_seconds: Real time that sockets get before the clock jumps, where both of their ends are in this loop.
+        start_seconds: What the loop's clock shows at first.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(grace_seconds)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(grace_seconds, start_seconds)) as runner:
         return runner.run(main)

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.ledger import IllegalTransition, OrderPhase, OrderRecord, SymbolLedger
@@ -65,7 +66,9 @@ class Watcher:
     Attributes:
         violations: What was broken so far.
         told: How often each event was told.
+        seen: How often each kind of fact happened on the exchanges.
         reads_may_lag_seconds: How far behind a read may be.
+        traded: How much was bought and sold of each symbol, together.
     """
 
     def __init__(self, house: PaperHouse, time: Callable[[], float]) -> None:
@@ -73,6 +76,7 @@ class Watcher:
         self.told: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
         self.reads_may_lag_seconds = 10.0
+        self.traded: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self._house = house
         self._time = time
         self._journal: Journal | None = None
@@ -83,8 +87,16 @@ class Watcher:
         house.ledger.observers.append(self._observe)
 
     def watch(self, journal: Journal | None) -> None:
-        """From now on this is the engine's journal; None while no engine runs."""
+        """From now on this is the engine's journal; None while no engine runs.
+
+        What it brings along of decisions counts as told: a crash may fall between the journal and the telling.
+        """
         self._journal = journal
+        for name in self._house.exchanges if journal else ():
+            for ledger in journal.ledgers(AccountId(name)) if journal else ():
+                if ledger.decision:
+                    place = (ledger.account, ledger.symbol)
+                    self._targets[place, ledger.decision.number] = ledger.decision.quantity
 
     def taint(self, place: Place) -> None:
         """Somebody else touched this position: how large it may be is no longer the engine's doing."""
@@ -97,6 +109,11 @@ class Watcher:
     def held(self, place: Place) -> Decimal:
         """What the exchange holds, in base asset."""
         return self._books[place].quantity
+
+    def planned(self, place: Place) -> Decimal:
+        """How much the decisions told so far would trade, each from the one before it."""
+        targets = [quantity for (where, _), quantity in sorted(self._targets.items()) if where == place]
+        return sum((abs(after - before) for before, after in pairwise([ZERO, *targets])), ZERO)
 
     def tell(self, event: str, **facts: object) -> None:
         """What the engine tells: decisions are remembered, confirmations checked."""
@@ -149,7 +166,9 @@ class Watcher:
         book = self._books[place]
         before = book.quantity
         sign = 1 if entry.facts["side"] == "buy" else -1
-        book.change(sign * Decimal(str(entry.facts["quantity"])) * unit, self._time())
+        quantity = Decimal(str(entry.facts["quantity"])) * unit
+        self.traded[place] += quantity
+        book.change(sign * quantity, self._time())
         client_id = self._requests.get((entry.exchange, str(entry.facts["order_id"])))
         if entry.facts["cause"] != "trade":
             book.is_tainted = True

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from config.account_switches import AccountSwitches
 from config.accounts import AccountMode, AccountSettings
-from config.files import format_json, write_atomically
+from config.files import PRIVATE_MODE, format_json, write_atomically
 from config.home import Home
 from core.model.identity import AccountId
 from core.ports.exchange import Exchange
 from execute_trades import Engine, World, connect_paper
+from operations.account_switches import follow_switches
 from operations.committers import commit_inline
 from paper.house import PaperHouse
 from paper.sn8 import Sn8Server
@@ -38,6 +40,7 @@ EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 SN8_KEY = "made-sn8-key"
 DEFAULT_WEIGHT = Decimal("0.2")
 MINERS = 12
+ANSWERED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,17 @@ class _RunningEngine:
     engine: Engine
     stop: asyncio.Event
     task: "asyncio.Task[None]"
+    switching: "asyncio.Task[None]"
     exchanges: Sequence[Exchange]
 
 
 class WholeWorld:
-    """One home, the exchanges, the services over them; the engine may be stopped and started again."""
+    """One home, the exchanges, the services over them; the engine may be stopped and started again.
+
+    Attributes:
+        acknowledged: Alerts that were answered 200, in order.
+        in_question: An alert that is sent and not answered yet.
+    """
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         loop = asyncio.get_running_loop()
@@ -74,10 +83,12 @@ class WholeWorld:
         self.home = Home(folder)
         self.clock = VirtualClock(loop)
         self.house = PaperHouse(self.clock, seed=plan.seed)
-        self.watcher = Watcher(self.house, loop.time)
+        self.watcher = Watcher(self.house, self.clock.seconds)
         self.telemetry = self.watcher
         self.webhook = TradingViewService(self.home, self.clock, self.watcher)
         self.sn8 = Sn8Server(Sn8World(plan.seed, START, MINERS), self.clock, {SN8_KEY: 100})
+        self.acknowledged: list[tuple[str, Decimal]] = []
+        self.in_question: tuple[str, Decimal] | None = None
         self._epochs = random.Random(f"epochs {plan.seed}")
         self._running: _RunningEngine | None = None
         self._write_config()
@@ -116,7 +127,25 @@ class WholeWorld:
             "size": f"{depth * 100}/100" if depth else "Exit @ 1",
             "price": "1",
         }
-        return await request(self.webhook, json.dumps(body).encode())
+        self.in_question = (symbol, depth)
+        answer = await request(self.webhook, json.dumps(body).encode())
+        self.in_question = None
+        if answer.status == ANSWERED:
+            self.acknowledged.append((symbol, depth))
+        return answer
+
+    def switch_account(self, exchange: str, *, is_enabled: bool) -> None:
+        """What the operator's dialog leaves when an account is disabled or enabled."""
+        document = {exchange: {"mode": "paper", "enabled": is_enabled}}
+        write_atomically(self.home.credentials, format_json(document), PRIVATE_MODE)
+
+    def move_to(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
+        """Forget all that ran, and go on over another folder and loop, as after a crash of the machine."""
+        self.clock.move_to(loop)
+        self.watcher.watch(None)
+        self.home = Home(folder)
+        self.webhook = TradingViewService(self.home, self.clock, self.watcher)
+        self._running = None
 
     @asynccontextmanager
     async def services(self) -> AsyncIterator[None]:
@@ -141,8 +170,11 @@ class WholeWorld:
 
     async def start_engine(self) -> Engine:
         """The engine over the home as it is on disk, running from now on."""
+        switches = AccountSwitches(self.home)
+        enabled = switches.load()
         accounts = [
-            AccountSettings(AccountId(exchange), AccountMode.PAPER, is_armed=True) for exchange in self.plan.exchanges
+            AccountSettings(account, AccountMode.PAPER, enabled=enabled.get(account, True), is_armed=True)
+            for account in map(AccountId, self.plan.exchanges)
         ]
         exchanges = {
             settings.account: connect_paper(settings, self.house, self.clock, self.telemetry) for settings in accounts
@@ -150,7 +182,11 @@ class WholeWorld:
         epoch = f"{self._epochs.getrandbits(128):032x}"
         engine = Engine(self.home, accounts, World(self.clock, self.telemetry, commit_inline, epoch, exchanges))
         stop = asyncio.Event()
-        self._running = _RunningEngine(engine, stop, asyncio.create_task(engine.run(stop)), list(exchanges.values()))
+        tasks = (
+            asyncio.create_task(engine.run(stop)),
+            asyncio.create_task(follow_switches(switches, engine.workers, self.telemetry)),
+        )
+        self._running = _RunningEngine(engine, stop, *tasks, list(exchanges.values()))
         return engine
 
     async def stop_engine(self, *, is_crash: bool = False) -> None:
@@ -162,6 +198,7 @@ class WholeWorld:
         if is_crash:
             running.task.cancel()
         await asyncio.gather(running.task, return_exceptions=is_crash)
+        await _end(running.switching)
         for exchange in running.exchanges:
             await exchange.close()
         running.engine.close()
