@@ -28,9 +28,9 @@ from core.ports.exchange import SymbolSettings
 
 NEEDED = ("createOrder", "fetchOrder", "fetchPositions", "fetchBalance", "setLeverage", "setMarginMode")
 READ = Call("GET", (), "read", ("calls",))
-SETTLE = Call("GET", (), "look-up", ("calls",), lane=Lane.RESERVED)
+SETTLE = Call("GET", (), "look-up", ("calls",), lane=Lane.LOOK_UP)
 WRITE = Call("POST", (), "write", ("calls",))
-REDUCE = Call("POST", (), "write", ("calls",), lane=Lane.RESERVED)
+REDUCE = Call("POST", (), "write", ("calls",), lane=Lane.REDUCTION)
 SIDES = {"long": 1, "short": -1}
 MODES = {mode.value: mode for mode in MarginMode}
 ISOLATED = {"marginMode": "isolated"}

@@ -173,6 +173,7 @@ TRAITS: Mapping[str, Traits] = {
         needs_price=True,
         are_settings_told=False,
         has_hex_ids=True,
+        receive_window_seconds=60.0,  # Its nonces are good for days; only a request still on its way can land late.
         key_names=("walletAddress", "privateKey", ""),
         value_of=_hyperliquid_value,
         codes=_HYPERLIQUID_CODES,

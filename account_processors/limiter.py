@@ -11,8 +11,14 @@ class Lane(IntEnum):
     """How urgent a call is."""
 
     ORDINARY = 0
-    RESERVED = 1
-    """Reductions, and look-ups of orders whose fate is open."""
+    LOOK_UP = 1
+    """Orders whose fate is open: may use half of the reserve, and waits like all others after a limit or a ban."""
+    REDUCTION = 2
+    """May use the reserve, and goes also while the exchange wants to be left alone."""
+
+
+LEFT_TO_OTHERS = {Lane.ORDINARY: 1.0, Lane.LOOK_UP: 0.5, Lane.REDUCTION: 0.0}
+"""Share of the reserve that a lane leaves to more urgent ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class Budget:
         weight: Most that may be spent in any window.
         window_seconds: The window.
         shared: True when it counts per address and so for all accounts of the exchange, False when per key.
-        reserve: Share of the weight that ordinary calls leave to the reserved lane.
+        reserve: Share of the weight that ordinary calls leave to reductions and look-ups.
     """
 
     name: str
@@ -46,8 +52,8 @@ class Window:
     def seconds_until_free(self, now: float, weight: float, lane: Lane) -> float:
         """How long until a call of this weight fits, 0 when it fits now."""
         self._forget(now)
-        limit = self.budget.weight * (1.0 if lane is Lane.RESERVED else 1.0 - self.budget.reserve)
-        wait = 0.0 if lane is Lane.RESERVED else max(0.0, self._blocked_until - now)
+        limit = self.budget.weight * (1.0 - self.budget.reserve * LEFT_TO_OTHERS[lane])
+        wait = 0.0 if lane is Lane.REDUCTION else max(0.0, self._blocked_until - now)
         excess = self._total + weight - max(limit, weight)
         for at, spent in self._spent:
             if excess <= 1e-9:
@@ -62,7 +68,7 @@ class Window:
         self._total += weight
 
     def block(self, until: float) -> None:
-        """Let ordinary calls wait until a loop time."""
+        """Let all but reductions wait until a loop time."""
         self._blocked_until = max(self._blocked_until, until)
 
     def _forget(self, now: float) -> None:
@@ -110,7 +116,7 @@ class Limiter:
             await asyncio.sleep(wait)
 
     def block(self, names: Sequence[str], seconds: float) -> None:
-        """Obey the exchange: no ordinary call on these budgets for so long."""
+        """Obey the exchange: only reductions on these budgets for so long."""
         until = asyncio.get_running_loop().time() + seconds
         for name in names:
             self._windows[name].block(until)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from account_processors.ccxt_client import CallSettings
-from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side
+from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side, UnknownOutcome
 from core.model.reading import Known, Unknown
 from paper.faults import Fault, FaultKind
 from simulation.exchange_bench import BTC, EXCHANGES, Bench, must_know, play
@@ -54,6 +54,8 @@ def test_after_a_ban_of_the_address_nothing_ordinary_is_asked_for_a_minute() -> 
         assert isinstance((await bench.exchange.read_snapshot()).equity, Unknown)
         await bench.pause(50)
         assert isinstance((await bench.exchange.read_quotes([BTC]))[BTC], Unknown)
+        found = await bench.exchange.find_order(BTC, bench.intent(Side.BUY, "0.01").client_order_id)
+        assert isinstance(found, UnknownOutcome)
         assert bench.house.ledger.count("request", "bybit") == asked
         reduction = bench.intent(Side.SELL, "0.01", reduce_only=True)
         assert isinstance(await bench.exchange.submit_order(reduction), Accepted)

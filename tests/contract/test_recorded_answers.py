@@ -54,6 +54,8 @@ class _Replayed:
     def __init__(self, url: str, answers: Mapping[str, object]) -> None:
         path = urlsplit(url).path
         found = next((body for ending, body in answers.items() if path.endswith(ending)), None)
+        if isinstance(found, list):
+            found = found.pop(0) if found else None
         response = Response(404, "") if found is None else Response(200, json.dumps(found))
         self._response = InProcessResponse(response, url)
 
@@ -241,5 +243,25 @@ def test_prices_with_their_own_times() -> None:
         one["data"] = one["data"][0]
         told = must_know((await replay("mexc", {**MEXC, "ticker": one}).read_quotes([BTC]))[BTC])
         assert (told.last, told.mark) == (Decimal(31199), Decimal("31199.5"))
+
+    run_virtually(scene())
+
+
+def page_of(symbol: str, cursor: str) -> dict[str, Any]:
+    """One page of Bybit's positions."""
+    body = answer("bybit/nautilus_http_get_positions")
+    row = next(one for one in body["result"]["list"] if one["symbol"] == symbol)
+    return {**body, "result": {"list": [row], "nextPageCursor": cursor, "category": "linear"}}
+
+
+def test_positions_are_paged_to_the_end_and_unknown_when_a_page_is_missing() -> None:
+    async def scene() -> None:
+        both = [page_of("BTCUSDT", "next"), page_of("ETHUSDT", "")]
+        positions = await replay("bybit", {**BYBIT, "position/list": both}).read_positions()
+        assert list(must_know(positions)) == [BTC, ETH]
+        first = [page_of("BTCUSDT", "next")]
+        assert isinstance(await replay("bybit", {**BYBIT, "position/list": first}).read_positions(), Unknown)
+        endless = [page_of("SOLUSDT", "next") for _ in range(100)]
+        assert isinstance(await replay("bybit", {**BYBIT, "position/list": endless}).read_positions(), Unknown)
 
     run_virtually(scene())

@@ -32,7 +32,7 @@ async def times_of(limiter: Limiter, calls: int, lane: Lane, wait: float = 100.0
 @given(st.integers(1, 40), st.sampled_from(Lane))
 def test_no_window_ever_holds_more_than_its_weight(calls: int, lane: Lane) -> None:
     times = sorted(run_virtually(times_of(limiter_of(TRADE), calls, lane)))
-    limit = 10 if lane is Lane.RESERVED else 8
+    limit = {Lane.ORDINARY: 8, Lane.LOOK_UP: 9, Lane.REDUCTION: 10}[lane]
     for index, at in enumerate(times):
         within = [other for other in times[index:] if other < at + TRADE.window_seconds - 1e-9]
         assert len(within) <= limit
@@ -43,7 +43,7 @@ def test_a_reduction_goes_at_once_where_ordinary_calls_have_used_their_share() -
         limiter = limiter_of(TRADE)
         await times_of(limiter, 8, Lane.ORDINARY)
         before = asyncio.get_running_loop().time()
-        await limiter.admit(["trade"], 1, Lane.RESERVED, 0.0)
+        await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.0)
         with pytest.raises(BudgetExhausted):
             await limiter.admit(["trade"], 1, Lane.ORDINARY, 0.5)
         return asyncio.get_running_loop().time() - before
@@ -56,8 +56,10 @@ def test_after_a_block_only_reductions_go() -> None:
         loop = asyncio.get_running_loop()
         limiter = limiter_of(TRADE)
         limiter.block(["trade"], 30.0)
-        await limiter.admit(["trade"], 1, Lane.RESERVED, 0.0)
+        await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.0)
         reduced_at = loop.time()
+        with pytest.raises(BudgetExhausted):
+            await limiter.admit(["trade"], 1, Lane.LOOK_UP, 5.0)
         await limiter.admit(["trade"], 1, Lane.ORDINARY, 60.0)
         return reduced_at, loop.time()
 
