@@ -35,6 +35,7 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-exchange\nVersion: 1.0\n")
     entries = "[trade_engine.exchanges]\nacme = acme_exchange:Acme\nbroken = acme_exchange:NOT_A_DIALECT\n"
+    entries += "absent = no_such_module:Acme\n"
     (metadata / "entry_points.txt").write_text(entries)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -60,3 +61,5 @@ def test_an_installed_package_brings_an_exchange() -> None:
 def test_an_entry_point_that_is_no_dialect_is_refused() -> None:
     with pytest.raises(InvalidInput, match="not a Dialect"):
         find_dialect("broken")
+    with pytest.raises(InvalidInput, match="cannot be loaded"):
+        find_dialect("absent")
