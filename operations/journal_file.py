@@ -211,6 +211,8 @@ def open_journal(
     committer: Committer = commit_inline,
     vfs: str = "",
     migrations: Path = MIGRATIONS,
+    *,
+    survives_power_loss: bool = True,
 ) -> JournalFile:
     """Open the journal, creating or upgrading it; a crash in the middle leaves it as it was.
 
@@ -221,6 +223,7 @@ def open_journal(
         committer: Where commits run.
         vfs: Name of a SQLite VFS, empty for the system's.
         migrations: The folder of numbered scripts.
+        survives_power_loss: False only where nothing real depends on it; a commit then survives its process alone.
 
     Raises:
         StorageFailure: If the file cannot be opened, is damaged or comes from a newer release.
@@ -230,7 +233,7 @@ def open_journal(
         connection = apsw.Connection(str(path), vfs=vfs or None)
         connection.set_busy_timeout(5000)
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if survives_power_loss else 'OFF'}")
         with connection:
             _migrate(connection, path, migrations)
             _write_identity(connection, new_epoch)

@@ -223,7 +223,9 @@ class World:
         """Wire the engine over the journal as it is on disk."""
         self.starts += 1
         chance = f"{self.starts:032x}" if self.starts > 1 else EPOCH
-        self.journal: JournalFile = open_journal(self._folder / "journal.sqlite", chance, self.disk)
+        self.journal: JournalFile = open_journal(
+            self._folder / "journal.sqlite", chance, self.disk, survives_power_loss=False
+        )
         manager = SignalManager(
             self.sources, self.journal, self.view, self.staleness, self.clock, self.told, self.settings
         )
