@@ -16,6 +16,9 @@ FRESH_SECONDS = 3600.0
 RETRY_SECONDS = 30.0
 """How long old rules serve on after a refresh failed, before the next try."""
 
+FIRST_RETRY_SECONDS = 1.0
+"""The same while there are no rules at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -112,6 +115,7 @@ class InstrumentCache:
 
     def __init__(self) -> None:
         self.last: Known[Listing] | None = None
+        self._failure = Unknown("instruments: never asked for")
         self._fresh_until = 0.0
         self._fetching: asyncio.Task[Reading[Listing]] | None = None
         self._fetcher: object = None
@@ -122,8 +126,8 @@ class InstrumentCache:
         A failed refresh leaves the older listing in force, with its own time; only a first failure is Unknown.
         """
         loop = asyncio.get_running_loop()
-        if self.last is not None and loop.time() < self._fresh_until:
-            return self.last
+        if loop.time() < self._fresh_until:
+            return self.last or self._failure
         if self._fetching is None:
             self._fetching = loop.create_task(self._fetch(fetch, clock))
             self._fetching.add_done_callback(self._end_of_fetch)
@@ -155,10 +159,9 @@ class InstrumentCache:
         try:
             listing = await fetch()
         except (CallFailed, MalformedReply, InvalidInput) as error:
-            if self.last is None:
-                return Unknown(f"instruments: {error}")
-            self._fresh_until = loop.time() + RETRY_SECONDS
-            return self.last
+            self._failure = Unknown(f"instruments: {error}")
+            self._fresh_until = loop.time() + (RETRY_SECONDS if self.last else FIRST_RETRY_SECONDS)
+            return self.last or self._failure
         self.last = Known(listing.after(self.last.value if self.last else None), at)
         self._fresh_until = loop.time() + FRESH_SECONDS
         return self.last

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from account_processors.instruments import FRESH_SECONDS, RETRY_SECONDS, InstrumentCache, Listing
+from account_processors.instruments import FIRST_RETRY_SECONDS, FRESH_SECONDS, RETRY_SECONDS, InstrumentCache, Listing
 from account_processors.outcomes import CallFailed
 from account_processors.replies import MalformedReply
 from core.model.identity import Symbol
@@ -79,11 +79,14 @@ def test_a_failed_refresh_serves_the_old_rules_and_waits_before_the_next_try() -
     run_virtually(scene())
 
 
-def test_a_first_fetch_that_fails_is_unknown_and_tried_again_at_the_next_read() -> None:
+def test_a_first_fetch_that_fails_is_unknown_and_tried_again_a_second_later() -> None:
     async def scene() -> None:
         clock, cache = VirtualClock(asyncio.get_running_loop()), InstrumentCache()
         fetch = Fetches(MalformedReply("field symbol is missing"), listing_of("BTC"))
-        assert await cache.read(fetch, clock, 1) == Unknown("instruments: field symbol is missing")
+        failure = Unknown("instruments: field symbol is missing")
+        assert [await cache.read(fetch, clock, 1) for _ in range(3)] == [failure] * 3
+        assert fetch.count == 1
+        await asyncio.sleep(FIRST_RETRY_SECONDS)
         assert isinstance(await cache.read(fetch, clock, 1), Known)
 
     run_virtually(scene())

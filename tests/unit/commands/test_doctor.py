@@ -49,17 +49,18 @@ def test_one_bad_account_does_not_hide_the_others(home: Path) -> None:
         "mode": "sandbox",
         "api_key": "k" * 20,
         "api_secret": "s" * 20,
+        "api_passphrase": "p" * 8,
         "urls": {"base": "http://127.0.0.1:9"},
     }
-    credentials = {"bybit": {"mode": "paper"}, "mexc": unreachable}
+    credentials = {"bybit": {"mode": "paper"}, "blofin": unreachable}
     (home / "credentials.json").write_text(json.dumps(credentials))
     (home / "credentials.json").chmod(0o600)
     code, output = doctor("--json")
     found = json.loads(output)
     assert code == 1
     assert found["bybit"]["is_fit"]
-    assert not found["mexc"]["is_fit"]
+    assert not found["blofin"]["is_fit"]
     assert "s" * 20 not in output
     code, output = doctor("--account", "bybit")
     assert code == 0
-    assert "mexc" not in output
+    assert "blofin" not in output
