@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from core.account_limits import AccountLimits
 from core.decisions.account_targets import needs_calls, pursued_symbols, shrinks, wanted_targets
@@ -13,7 +14,7 @@ from core.decisions.watch_exchange import read_pause_seconds
 from core.exchange_watch import ExchangeWatch
 from core.model.decision import Decision
 from core.model.events import DecisionMade, Event
-from core.model.failures import EngineError, InvalidInput
+from core.model.failures import InvalidInput
 from core.model.identity import Symbol
 from core.model.ledger import SymbolLedger
 from core.model.outcome import PassReport, SymbolOutcome
@@ -31,6 +32,7 @@ from core.ports.settings import DefaultSettings, LiveSettings
 from core.ports.telemetry import Telemetry
 from core.position_reader import PositionReader
 from core.quarantine import Quarantine
+from core.symbol_tasks import SymbolTasks, not_looked_at
 from core.symbol_worker import Surroundings, SymbolWorker
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -70,14 +72,11 @@ class AccountWorker:
         self._executor = PlanExecutor(exchange, journal, clock, telemetry)
         self._reader = PositionReader(exchange)
         self._symbols: dict[Symbol, SymbolWorker] = {}
-        self._running: dict[Symbol, asyncio.Task[SymbolOutcome]] = {}
-        self._semaphore = asyncio.Semaphore(policy.max_concurrent_symbols)
         self._targets: Targets | None = None
         self._wake = asyncio.Event()
+        self._tasks = SymbolTasks(policy.max_concurrent_symbols, self._wake, clock, self._tell_fault)
         self._next_pass_seconds = 0.0
         self._told: dict[Symbol, str] = {}
-        self._is_straggling = False
-        self._is_winding_down = False
         self._doubt_again = 0.0
 
     def hand_over(self, targets: Targets) -> None:
@@ -105,16 +104,13 @@ class AccountWorker:
 
     def wind_down(self, *, is_stopping: bool) -> None:
         """Whether no increase may begin any more, and the pass that runs is to end as soon as it can."""
-        self._is_winding_down = is_stopping
+        self._tasks.is_winding_down = is_stopping
         if is_stopping:
             self.wake()
 
     async def stop(self) -> None:
         """End whatever still runs for single symbols; what is in flight is in the journal."""
-        running = list(self._running.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await self._tasks.stop()
 
     async def run_pass(self) -> PassReport:
         """Read -> decide -> act, once.
@@ -133,14 +129,14 @@ class AccountWorker:
         readings = await self._read(targets)
         if not self._take_reads(readings.snapshot):
             why = self._quarantine.why or self.watch.health.why
-            unknown = [_not_looked_at(symbol, why) for symbol in self._pursued(targets)]
+            unknown = [not_looked_at(symbol, why) for symbol in self._pursued(targets)]
             return self._report(targets, readings, self._tell_changes(unknown))
         await self._limits.watch_losses(readings.snapshot.equity)
         unsized = await self._decide(targets, readings)
         await self._doubt_halts(targets, readings)
         outcomes = await self._pursue_all(targets, readings, unsized)
         looked_at = {outcome.symbol for outcome in outcomes}
-        outcomes += [_not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
+        outcomes += [not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
         self._next_pass_seconds = self._seconds_to_next_pass(self._tell_changes(outcomes))
         return self._report(targets, readings, outcomes)
 
@@ -257,60 +253,34 @@ class AccountWorker:
     async def _pursue_all(
         self, targets: Targets, readings: Readings, unsized: Mapping[Symbol, str]
     ) -> list[SymbolOutcome]:
-        """Let every symbol close its gap, until all are done or newer targets arrive."""
+        """Let every symbol close its gap, until all are done, newer targets arrive or one is to be tried again."""
         for symbol in self._pursued(targets):
-            if symbol not in self._running:
-                task = asyncio.create_task(self._pursue(symbol, targets, readings, unsized.get(symbol, "")))
-                task.add_done_callback(lambda _: self._wake_for_stragglers())
-                self._running[symbol] = task
-        woken = asyncio.create_task(self._wake.wait())
-        self._is_straggling = False
-        try:
-            while pending := [task for task in self._running.values() if not task.done()]:
-                awaited = pending if self._is_winding_down else [*pending, woken]
-                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                if woken.done() and not self._is_winding_down:
-                    break
-        finally:
-            woken.cancel()
-        self._is_straggling = any(not task.done() for task in self._running.values())
-        outcomes = [
-            task.result() if task.done() else _not_looked_at(symbol, "an earlier step is still under way")
-            for symbol, task in self._running.items()
-        ]
-        self._running = {symbol: task for symbol, task in self._running.items() if not task.done()}
-        return outcomes
-
-    def _wake_for_stragglers(self) -> None:
-        """A symbol that had outlasted its pass is done: another pass takes its outcome."""
-        if self._is_straggling:
-            self.wake()
+            work = partial(self._pursue, symbol, targets, readings, unsized.get(symbol, ""))
+            self._tasks.start(symbol, work, is_exit=shrinks(self._ledger(symbol)))
+        await self._tasks.wait()
+        return self._tasks.collect()
 
     async def _pursue(self, symbol: Symbol, targets: Targets, readings: Readings, unsized: str) -> SymbolOutcome:
-        """Close one symbol's gap; its failure is told and stays its own."""
+        """Close one symbol's gap."""
         if isinstance(readings.instruments, Unknown):
-            return _not_looked_at(symbol, f"the exchange's rules are unknown: {readings.instruments.reason}")
+            return not_looked_at(symbol, f"the exchange's rules are unknown: {readings.instruments.reason}")
         instrument = readings.instruments.value.get(symbol)
         if instrument is None:
-            return _not_looked_at(symbol, "not listed on this exchange")
+            return not_looked_at(symbol, "not listed on this exchange")
         around = Surroundings(
             instrument=replace(instrument, min_notional=max(instrument.min_notional, self.policy.min_order_notional)),
             readings=readings,
             unready=unsized or targets.unready.get(symbol, ""),
-            operator=self._standing(symbol),
+            operator=lambda: self._standing(symbol),
             is_superseded=lambda: self._is_superseded(symbol, targets),
         )
-        async with self._semaphore:
-            try:
-                outcome = await self._worker_of(symbol).pursue(readings.snapshot.positions, around)
-            except EngineError as error:
-                return _not_looked_at(symbol, str(error))
+        outcome = await self._worker_of(symbol).pursue(readings.snapshot.positions, around)
         return replace(outcome, why=unsized) if unsized and not outcome.why else outcome
 
     def _is_superseded(self, symbol: Symbol, targets: Targets) -> bool:
         """Whether a newer target of this very symbol, or a reason not to increase it, has arrived."""
         newest = self._targets
-        if self._is_winding_down:
+        if self._tasks.is_winding_down:
             return True
         if newest is None or newest is targets:
             return False
@@ -383,11 +353,10 @@ class AccountWorker:
                 self._telemetry.tell(event, account=str(self.policy.account), symbol=outcome.symbol, why=outcome.why)
         return told
 
+    def _tell_fault(self, symbol: Symbol, why: str) -> None:
+        self._telemetry.tell("symbol failed unexpectedly", account=str(self.policy.account), symbol=symbol, why=why)
+
     def _seconds_to_next_pass(self, outcomes: Iterable[SymbolOutcome]) -> float:
         now = self._clock.now()
         waits = [(outcome.retry_at - now).total_seconds() for outcome in outcomes if outcome.retry_at]
         return max(MIN_PASS_SECONDS, min([self._settings.full_check_seconds(), *waits]))
-
-
-def _not_looked_at(symbol: Symbol, why: str) -> SymbolOutcome:
-    return SymbolOutcome(symbol, Unknown(why), is_confirmed=False, why=why)

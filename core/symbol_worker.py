@@ -52,14 +52,14 @@ class Surroundings:
         instrument: The exchange's rules.
         readings: Everything the pass read.
         unready: Why its sources forbid an increase, empty when they do not.
-        operator: The severest standing over the symbol, None when active.
+        operator: Tells the severest standing over the symbol now, None when active; it may change within a pass.
         is_superseded: Whether a newer target of the symbol has arrived; an increase then waits for the next pass.
     """
 
     instrument: Instrument
     readings: Readings
     unready: str
-    operator: SetStanding | None
+    operator: Callable[[], SetStanding | None]
     is_superseded: Callable[[], bool]
 
 
@@ -126,7 +126,7 @@ class SymbolWorker:
             if not plan.trades:
                 return await self._conclude(held, decision, plan, limited, orders)
             trade = permit_trade(
-                plan.trades[0], held.value, self._ledger, proof.judgement, self._unready(around), around.operator
+                plan.trades[0], held.value, self._ledger, proof.judgement, self._unready(around), around.operator()
             )
             stop = (
                 self._blocked(trade.why, is_doubted=proof.is_doubted)
@@ -208,6 +208,8 @@ class SymbolWorker:
             return await self._face_unproven(unproven, held, positions, decision, around)
         if around.is_superseded() or self._ledger.decision is not decision:
             return _Stop("newer targets have arrived", 0.0)
+        if forbids := around.operator():
+            return _Stop(str(forbids), None)
         self._limits.count_increase()
         return await self._take_result(await self._send(sized, self._policy.margin_mode, leverage, around))
 
