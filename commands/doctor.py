@@ -64,9 +64,9 @@ def changeable(passport: "Passport") -> "list[Finding]":
 def _confirm(passports: "list[Passport]", *, is_agreed: bool) -> None:
     for passport in passports:
         for finding in changeable(passport):
-            typer.echo(f"{passport.account}: {finding.topic} is {finding.what}; it will be changed")
+            typer.echo(f"{passport.account}: {finding.topic} is {finding.what}; it will be changed", err=True)
     if any(map(changeable, passports)) and not is_agreed:
-        typer.confirm("Change these accounts?", abort=True)
+        typer.confirm("Change these accounts?", abort=True, err=True)
 
 
 def _as_json(passport: "Passport") -> dict[str, object]:

@@ -13,7 +13,7 @@ from commands.doctor import changeable
 from config.accounts import AccountSettings, load_accounts
 from config.home import Home
 from config.trading_files import TradingFiles
-from core.model.failures import InvalidConfig
+from core.model.failures import InvalidConfig, InvalidInput
 from core.model.identity import Symbol
 from core.model.order import Accepted
 from execute_trades import connect_all
@@ -41,8 +41,12 @@ async def inspect_accounts(home: Home, only: str = "") -> list[Passport]:
 
     Raises:
         core.model.failures.InvalidConfig: If credentials.json is invalid.
+        core.model.failures.InvalidInput: If there is no account of that name.
     """
     accounts = [one for one in load_accounts(home) if only in ("", str(one.account))]
+    if only and not accounts:
+        known = ", ".join(str(one.account) for one in load_accounts(home))
+        raise InvalidInput(f"account: there is no {only}; there are {known}")
     symbols = _symbols(home)
     async with _connected(home, accounts) as (exchanges, reasons):
         return list(

@@ -44,6 +44,13 @@ def test_a_paper_account_is_shown_as_it_is_while_another_process_keeps_it(home: 
     assert (code, value) == (0, "777 USDT")
 
 
+def test_an_account_that_is_not_there_is_a_wrong_use_and_the_right_names_are_told(home: Path) -> None:
+    code, output = doctor("--account", "nosuch")
+    assert code == 2
+    assert "bybit, blofin, kucoin, mexc" in output
+    assert list(home.iterdir()) == []
+
+
 def test_one_bad_account_does_not_hide_the_others(home: Path) -> None:
     unreachable = {
         "mode": "sandbox",
