@@ -44,6 +44,14 @@ class RiskSettings(StrictModel):
         None, gt=0, le=100, description="after a larger fall from its peak the account may only reduce"
     )
 
+    target_volatility_percent: Exact | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="a symbol that moves more than this in a day is held smaller in proportion; entries wait until "
+        "half an hour of prices has been seen, also after a restart",
+    )
+
     @property
     def limits(self) -> RiskLimits:
         """What core.decisions.check_risk needs."""
@@ -62,4 +70,5 @@ class RiskSettings(StrictModel):
             max_value_jump_percent=self.max_value_jump_percent,
             max_daily_loss_percent=self.max_daily_loss_percent,
             max_drawdown_percent=self.max_drawdown_percent,
+            target_volatility_percent=self.target_volatility_percent,
         )

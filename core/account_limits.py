@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from core.decisions.check_risk import TRADE_RULES, Allowed, check_risk
 from core.decisions.make_decision import Readings, price_of
+from core.decisions.measure_volatility import Volatility, observe_price
 from core.decisions.risk_rules import Proposal
 from core.decisions.watch_value import loss_breach, mark_value, value_jumped
 from core.model.decision import Decision
@@ -42,6 +43,7 @@ class AccountLimits:
         self._telemetry = telemetry
         self._last_value: Decimal | None = None
         self._increases: deque[float] = deque()
+        self._prices: dict[Symbol, Volatility] = {}
 
     @property
     def current(self) -> RiskLimits:
@@ -58,6 +60,14 @@ class AccountLimits:
         return Unknown(
             f"it moved from {plain(previous or ZERO)} to {plain(equity.value)} USDT; a second read must agree"
         )
+
+    def watch_prices(self, quotes: Mapping[Symbol, Reading[Quote]]) -> Mapping[Symbol, Decimal]:
+        """Take the prices in; the daily volatility in percent of every symbol of which enough was seen."""
+        for symbol, quote in quotes.items():
+            if isinstance(quote, Known):
+                self._prices[symbol] = observe_price(self._prices.get(symbol), quote.value.last, quote.read_at)
+        known = {symbol: self._prices[symbol].daily_percent for symbol in quotes if symbol in self._prices}
+        return {symbol: percent for symbol, percent in known.items() if percent is not None}
 
     async def watch_losses(self, equity: Reading[Decimal]) -> None:
         """Mark the value, and let the account only reduce once it is beyond a loss limit."""

@@ -176,7 +176,8 @@ class AccountWorker:
             self._exchange.read_instruments(),
             self._read_settings(targets),
         )
-        return Readings(replace(snapshot, equity=self._limits.believe(snapshot.equity)), quotes, instruments, settings)
+        believed = replace(snapshot, equity=self._limits.believe(snapshot.equity))
+        return Readings(believed, quotes, instruments, settings, self._limits.watch_prices(quotes))
 
     async def _read_settings(self, targets: Targets) -> Mapping[Symbol, Reading[SymbolSettings]]:
         """Margin mode and leverage of what is about to be decided, side by side with the other reads."""

@@ -18,6 +18,7 @@ from core.decisions.risk_rules import (
     refuse_leverage,
     refuse_odd_price,
     refuse_odd_value,
+    scale_by_volatility,
 )
 from core.model.instrument import Instrument
 from core.model.money import ZERO, plain, round_towards_zero
@@ -27,6 +28,7 @@ DECISION_RULES: tuple[Rule, ...] = (
     allow_symbol,
     refuse_leverage,
     cap_depth,
+    scale_by_volatility,
     cap_symbol_notional,
     cap_account_notional,
     cap_gross_leverage,

@@ -35,12 +35,14 @@ class Readings:
         quotes: Prices by symbol.
         instruments: The exchange's rules by symbol.
         settings: Margin mode and leverage of the symbols that may soon be increased, where they are settings.
+        volatility: Standard deviation of a day's move by symbol, in percent, where enough was seen.
     """
 
     snapshot: AccountSnapshot
     quotes: Mapping[Symbol, Reading[Quote]]
     instruments: Reading[Mapping[Symbol, Instrument]]
     settings: Mapping[Symbol, Reading[SymbolSettings]] = field(default_factory=dict)
+    volatility: Mapping[Symbol, Decimal] = field(default_factory=dict)
 
 
 def depth_changed(previous: Decimal, current: Decimal) -> bool:
@@ -204,6 +206,7 @@ def _cap(
         quote=readings.quotes.get(target.symbol, Unknown("not read")),
         increases_last_minute=0,
         now=now,
+        volatility_percent=readings.volatility.get(target.symbol),
     )
     return check_risk(proposal, limits, DECISION_RULES, instruments.value[target.symbol], keeps_held=False)
 
@@ -222,6 +225,8 @@ def _size(target: MergedTarget, readings: Readings, limits: RiskLimits, now: dat
         return instrument
     quote = readings.quotes.get(target.symbol, Unknown("not read"))
     problem = price_problem(quote, now, limits)
+    if limits.target_volatility_percent is not None and target.symbol not in readings.volatility:
+        problem = problem or "its volatility is not known yet: half an hour of prices must have been seen"
     if problem or isinstance(quote, Unknown):
         return problem
     leverage = min(target.leverage, instrument.max_leverage)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from core.decisions.measure_volatility import volatility_scale
 from core.model.identity import Symbol
 from core.model.money import ZERO, divide, plain
 from core.model.position import Quote
@@ -30,6 +31,7 @@ class Proposal:
         quote: The newest prices.
         increases_last_minute: How many increases the account sent in the last minute.
         now: UTC time.
+        volatility_percent: Standard deviation of a day's move of the price in percent, None when not asked for.
     """
 
     symbol: Symbol
@@ -43,6 +45,7 @@ class Proposal:
     quote: Reading[Quote]
     increases_last_minute: int
     now: datetime
+    volatility_percent: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,16 @@ def refuse_leverage(proposal: Proposal, limits: RiskLimits) -> Refusal | None:
     if limits.max_leverage is None or proposal.leverage <= limits.max_leverage:
         return None
     return Refusal(f"leverage {plain(proposal.leverage)} is above the limit of {plain(limits.max_leverage)}")
+
+
+def scale_by_volatility(proposal: Proposal, limits: RiskLimits) -> Cap | None:
+    """A symbol livelier than the target volatility is held smaller in proportion."""
+    target, volatility = limits.target_volatility_percent, proposal.volatility_percent
+    if target is None or volatility is None:
+        return None
+    scale = volatility_scale(volatility, target)
+    why = f"a daily volatility of {volatility:.2f} % above the target of {plain(target)} %"
+    return Cap(abs(proposal.target) * scale, why)
 
 
 def cap_symbol_notional(proposal: Proposal, limits: RiskLimits) -> Cap | None:

@@ -26,6 +26,7 @@ class RiskLimits:
         max_value_jump_percent: An account value that moved by more between two passes waits for a second read.
         max_daily_loss_percent: After a larger loss since midnight UTC the account may only reduce.
         max_drawdown_percent: After a larger fall from its highest value the account may only reduce.
+        target_volatility_percent: A symbol whose price moves more than this in a day is held that much smaller.
     """
 
     allowed_symbols: frozenset[Symbol] | None = None
@@ -42,6 +43,7 @@ class RiskLimits:
     max_value_jump_percent: Decimal = Decimal(50)
     max_daily_loss_percent: Decimal | None = None
     max_drawdown_percent: Decimal | None = None
+    target_volatility_percent: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,15 @@ def test_every_limit_reaches_the_engine_while_it_runs(tmp_path: Path) -> None:
         """{"risk": {"allowed_symbols": ["BTCUSDT"], "max_depth": 0.5, "max_leverage": 5, "max_order_notional_usd": 1,
         "max_symbol_notional_usd": 2, "max_account_notional_usd": 3, "max_gross_leverage": 4,
         "max_increases_per_minute": 6, "max_quote_age_seconds": 7, "max_spread_percent": 8, "max_mark_gap_percent": 9,
-        "max_value_jump_percent": 10, "max_daily_loss_percent": 11, "max_drawdown_percent": 12},
+        "max_value_jump_percent": 10, "max_daily_loss_percent": 11, "max_drawdown_percent": 12,
+        "target_volatility_percent": 13},
         "retries": {"first_delay_seconds": 2, "longest_delay_seconds": 30}, "full_check_seconds": 20,
         "resize_by_symbol": {"BTCUSDT": {"band_percent": 5, "every_seconds": 600}}}"""
     )
 
     assert settings.limits() == RiskLimits(
         frozenset({Symbol("BTCUSDT")}), Decimal("0.5"), Decimal(5), Decimal(1), Decimal(2), Decimal(3), Decimal(4), 6,
-        7.0, Decimal(8), Decimal(9), Decimal(10), Decimal(11), Decimal(12),
+        7.0, Decimal(8), Decimal(9), Decimal(10), Decimal(11), Decimal(12), Decimal(13),
     )  # fmt: skip
     assert settings.retries() == RetryLimits(2.0, 30.0)
     assert settings.full_check_seconds() == 20.0

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.decisions.check_risk import DECISION_RULES, TRADE_RULES, check_risk
+from core.decisions.measure_volatility import observe_price, volatility_scale
 from core.decisions.risk_rules import Proposal, Rule
 from core.decisions.watch_value import loss_breach, mark_value, value_jumped
 from core.model.identity import AccountId, Symbol
@@ -359,3 +360,59 @@ def test_the_operators_own_minimum_order_value_holds_beside_the_exchanges(tmp_pa
         assert "50 USDT is less than" in str(world.told.events[-1])
 
     live(tmp_path, story, AccountPolicy(BYBIT, min_order_notional=D(100)))
+
+
+# -- volatility --------------------------------------------------------------------------------------------
+
+
+@given(
+    daily=st.decimals(min_value=0, max_value=1000, places=3),
+    target=st.decimals(min_value="0.01", max_value=100, places=2),
+)
+def test_the_volatility_scale_lies_between_nothing_and_all(daily: Decimal, target: Decimal) -> None:
+    scale = volatility_scale(daily, target)
+
+    assert 0 < scale <= 1
+    assert (scale == 1) == (daily <= target)
+    assert abs(scale * max(daily, target) - target) < D("1e-20")
+
+
+def test_a_price_that_moves_one_percent_a_minute_has_a_daily_volatility_of_38_percent() -> None:
+    seen, price, at = observe_price(None, D(100), NOW), D(100), NOW
+    assert observe_price(seen, D(500), NOW + timedelta(seconds=29)) == seen
+    for minute in range(31):
+        assert (seen.daily_percent is None) == (minute < 30)
+        price, at = price * (D("1.01") if minute % 2 else D("0.99")), at + timedelta(minutes=1)
+        seen = observe_price(seen, price, at)
+    assert seen.daily_percent
+    assert round(seen.daily_percent) == 38  # 1 % x sqrt(1440)
+
+    for _ in range(600):
+        at += timedelta(minutes=1)
+        seen = observe_price(seen, price, at)
+    assert seen.daily_percent
+    assert seen.daily_percent < 18  # ten quiet hours later
+    assert observe_price(seen, D(7), at - timedelta(hours=1)) == observe_price(None, D(7), at - timedelta(hours=1))
+
+
+def test_a_lively_symbol_is_held_smaller_and_one_unknown_waits(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.settings.risk = RiskLimits(target_volatility_percent=D(19))
+        world.sources.say(BTC="0.1", ETH="0.1")
+        await world.cycle()
+        assert world.exchange.executed == []
+        assert "volatility is not known yet" in str(world.told.events[-1])
+        for minute in range(31):
+            world.exchange.prices[BTC] = D(50_000) if minute % 2 else D(50_500)
+            await asyncio.sleep(60)
+            await world.cycle()
+        held = world.held(BTC), world.held(ETH)
+        await world.cycle(2)
+
+        assert held == (world.held(BTC), world.held(ETH))
+        assert (world.held(ETH), D("0.028") <= world.held(BTC) <= D("0.032")) == (D("1.2"), True)
+        decision = world.ledger().decision
+        assert decision
+        assert "above the target of 19 %" in decision.capped
+
+    live(tmp_path, story)
