@@ -8,9 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from commands.doctor import app
+from commands.doctor_accounts import apply_remedies, inspect_accounts
 from config.home import Home
+from core.model.position import MarginMode
 from operations.wall_clock import WallClock
 from paper.house import PaperHouse
+from paper.interventions import trade_from_elsewhere
 
 
 @pytest.fixture
@@ -71,3 +74,26 @@ def test_one_bad_account_does_not_hide_the_others(home: Path) -> None:
     code, output = doctor("--account", "bybit")
     assert code == 0
     assert "blofin" not in output
+
+
+async def test_apply_changes_a_flat_account_and_leaves_one_with_positions_as_it_is(home: Path) -> None:
+    house = PaperHouse(WallClock())
+    served = await house.serve()
+    sections = {}
+    for label in ("flat", "holding"):
+        keys = house.open_account("bybit", label, Decimal(10_000))
+        section = {"exchange": "bybit", "label": label, "mode": "sandbox", "urls": {"base": served.base_url("bybit")}}
+        sections[label] = section | {"api_key": keys.api_key, "api_secret": keys.secret}
+    trade_from_elsewhere(house.exchanges["bybit"], house.account("bybit", "holding"), "BTCUSDT", Decimal("0.01"))
+    (home / "credentials.json").write_text(json.dumps({"accounts": list(sections.values())}))
+    (home / "credentials.json").chmod(0o600)
+    before = await inspect_accounts(Home(home))
+    assert [one.is_fit for one in before] == [False, False]
+    flat, holding = await apply_remedies(Home(home), before)
+    assert flat.is_fit
+    assert not holding.is_fit
+    assert "holds positions" in holding.findings[0].what
+    assert house.account("bybit", "flat").margin_mode is MarginMode.ISOLATED
+    assert house.account("bybit", "holding").margin_mode is MarginMode.CROSS
+    await served.stop()
+    await house.close()
