@@ -16,7 +16,7 @@ function service(name, script, patience) {
     watch: false, // the services write files beside themselves all the time
     kill_timeout: patience, // milliseconds between SIGINT and SIGKILL
     stop_exit_codes: [78], // configuration or lock: starting again would not help
-    exp_backoff_restart_delay: 1000,
+    exp_backoff_restart_delay: 1000, // pm2 7.0.4 then shows "waiting restart" also for what it leaves down after a 78
     max_restarts: 1000000, // an exchange or a disk may be gone for hours
     merge_logs: true,
     time: false, // our lines carry their own time

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
-SYSTEM_PACKAGES = ("nginx-light", "prometheus", "npm")
+SYSTEM_PACKAGES = ("nginx-light", "prometheus", "npm", "systemd")
 NODE_PACKAGES = ("pm2@7",)
 WORKERS = "2"
 FAIL_ON_SKIP_VARIABLE = "TRADE_ENGINE_SYSTEM_TESTS"
@@ -38,7 +38,7 @@ def test(
 
       ./engine test --full                          the longer tier as well
 
-      ./engine test --install-system                install nginx, prometheus and pm2 for the tests that need them
+      ./engine test --install-system                install nginx, prometheus, pm2 and systemd-analyze
 
       ./engine test -- tests/unit/core -k flip      some tests only, without the other checks
     """
@@ -90,7 +90,7 @@ def _install_system() -> int:
 
 
 def _is_installed(package: str) -> bool:
-    binary = {"nginx-light": "nginx", "prometheus": "promtool"}.get(package, package)
+    binary = {"nginx-light": "nginx", "prometheus": "promtool", "systemd": "systemd-analyze"}.get(package, package)
     return shutil.which(binary) is not None
 
 
