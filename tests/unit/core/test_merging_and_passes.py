@@ -9,18 +9,24 @@ from pathlib import Path
 import pytest
 
 import execute_trades
+from config.accounts import AccountMode, AccountSettings
+from config.home import Home
 from core.model.failures import InvalidInput
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.order import OrderIntent
 from core.model.policy import AccountPolicy, OnForeignChange
 from core.model.position import MarginMode, SymbolSettings
 from core.model.reading import Known
+from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from core.model.target import SourceWeight, SymbolWeights, TradingConfig
 from core.signal_manager import SignalManager
 from core.trade_executor import TradeExecutor
+from operations.committers import commit_inline
 from operations.views import DepthViewFile
-from simulation.bare_exchange import SETTING_CAPABILITIES
-from simulation.bare_world import BTC, ETH, RULES, TRADINGVIEW, World, live, weigh
+from signal_processors.depth_files import publish_frame
+from simulation.bare_exchange import SETTING_CAPABILITIES, BareExchange
+from simulation.bare_world import BTC, EPOCH, ETH, PRICES, RULES, TRADINGVIEW, ToldFacts, World, live, weigh
+from simulation.virtual_time import VirtualClock, run_virtually
 
 D = Decimal
 BYBIT = AccountId("bybit")
@@ -267,3 +273,33 @@ def test_merges_that_fail_are_told_and_the_accounts_go_on_with_what_they_have(tm
         assert world.held() == D("0.06")
 
     live(tmp_path, story, RESTORING)
+
+
+def test_the_engine_is_wired_to_the_two_files_and_one_signal_manager(tmp_path: Path) -> None:
+    mappings, weights = tmp_path / "asset_mapping_config.json", tmp_path / "signal_weight_config.json"
+    mappings.write_text('{"tradingview": {"BTCUSDT": "BTCUSDT"}}')
+    shares = '[{"symbol": "BTCUSDT", "leverage": 3, "sources": [{"source": "tradingview", "weight": %s}]}]'
+    weights.write_text(shares % "1")
+
+    async def main() -> None:
+        clock, home = VirtualClock(asyncio.get_running_loop()), Home(tmp_path)
+        exchange = BareExchange(BYBIT, clock, dict(RULES), dict(PRICES))
+        outside = execute_trades.World(clock, ToldFacts(), commit_inline, EPOCH, {BYBIT: exchange})
+        engine = execute_trades.Engine(home, [AccountSettings(BYBIT, AccountMode.PAPER, is_armed=True)], outside)
+        assert engine.executor._signal_manager is engine.manager
+        now = clock.now()
+        signal = SourceSignal(TRADINGVIEW, "BTCUSDT", D("0.1"), now)
+        publish_frame(
+            home,
+            SourceFrame(TRADINGVIEW, 1, now, now, None, SourceStatus.OK, "", authenticated=True, signals=(signal,)),
+        )
+        for weight, held in (("1", "0.06"), ("0.5", "0.03")):
+            weights.write_text(shares % weight)
+            await engine.executor.execute()
+            await engine.executor.process_account(engine.workers[0])
+            assert exchange.positions[BTC] == D(held)
+        engine.close()
+
+    run_virtually(main())
+
+    assert (tmp_path / "account_asset_depths.json").read_text() == '{\n    "bybit": {"BTCUSDT": 0.05}\n}\n'

@@ -88,6 +88,7 @@ def some_proposals(draw: st.DrawFn) -> Proposal:
         draw(some_quotes()),
         draw(st.integers(0, 20)),
         NOW,
+        draw(st.none() | st.decimals(min_value=0, max_value=50, places=1)),
     )
 
 
@@ -101,6 +102,7 @@ def some_limits(draw: st.DrawFn) -> RiskLimits:
         max_account_notional=draw(AMOUNT),
         max_gross_leverage=draw(st.none() | st.integers(1, 20).map(Decimal)),
         max_increases_per_minute=draw(st.none() | st.integers(1, 20)),
+        target_volatility_percent=draw(st.none() | st.decimals(min_value=1, max_value=20, places=1)),
     )
 
 
