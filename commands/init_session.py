@@ -22,7 +22,7 @@ from config.dialog_set_up import (
     set_up_mappings,
     set_up_weights,
 )
-from config.dialog_weights import Pair, read_leverage, read_weight
+from config.dialog_weights import Pair, ask_pair, read_leverage, read_weight
 from config.files import PRIVATE_MODE, format_json
 from config.home import Home
 from config.key_providers.provider import Surroundings
@@ -64,6 +64,7 @@ class Content:
     weights: list[Any]
     sources: dict[SourceName, SourceEntries]
     pairs: dict[Symbol, Pair]
+    mended: frozenset[Symbol]
     keys: tuple[WebhookKey, ...] | None
 
 
@@ -108,7 +109,7 @@ def set_up(
         core.model.failures.EngineError: If a file or an option breaks its rules.
     """
     drafts = Drafts.of(home)
-    content = _read(console, home, around, drafts)
+    content = _read(console, home, around, drafts, mends=wishes.is_asked)
     stored = content.credentials
     plan = propose(stored, content.sources, content.pairs, has_key=content.keys is not None)
     plan = _with_wishes(plan, wishes)
@@ -118,6 +119,9 @@ def set_up(
     content.credentials = set_up_accounts(console, stored, plan, home.credentials, is_asked=wishes.is_asked)
     set_up_mappings(content.sources, plan)
     set_up_weights(content.pairs, plan)
+    for symbol in sorted(content.mended):
+        console.say()
+        ask_pair(console, content.pairs[symbol], _sources_of(content, symbol))
     _show(console, content)
     if wishes.is_asked and console.ask("Write all this (y/n, press Enter for y)? ", choice("yn")) == "n":
         raise EOFError
@@ -127,24 +131,24 @@ def set_up(
     _tell_next(console, plan, key)
 
 
-def _read(console: Console, home: Home, around: Surroundings, drafts: Drafts) -> Content:
+def _read(console: Console, home: Home, around: Surroundings, drafts: Drafts, *, mends: bool) -> Content:
     empty: dict[str, Any] = {}
     mapping = drafts.mapping.load(asset_mapping.parse_document, empty)
-    weights = _read_weights(drafts.weights)
+    weights, mended = _read_weights(console, drafts.weights, mends=mends)
     return Content(
         drafts.credentials.load(lambda text, path: parse_credentials(text, path, around), CredentialsDocument()),
         mapping,
         weights,
         asset_mapping.all_sources(console, home, mapping),
         signal_weights.as_pairs(weights),
+        mended,
         load_keys(home),
     )
 
 
-def _read_weights(draft: FileDraft) -> list[Any]:
-    nothing: list[Any] = []
+def _read_weights(console: Console, draft: FileDraft, *, mends: bool) -> tuple[list[Any], frozenset[Symbol]]:
     try:
-        return draft.load(signal_weights.parse_document, nothing)
+        return signal_weights.load_document(console, draft, mends=mends)
     except InvalidConfig as error:
         remedy = f"{error.remedy} python3 config/signal_weights.py asks anew for values out of bounds."
         raise InvalidConfig(error.path, error.field, error.value, error.problem, remedy) from error
@@ -169,6 +173,13 @@ def _read_weight_option(option: str) -> tuple[SourceName, Any]:
         return parse_source(source), read_weight(value)
     except InvalidInput as error:
         raise InvalidInput(f"--weight {option}: write SOURCE=WEIGHT, such as tradingview=0.2 ({error})") from None
+
+
+def _sources_of(content: Content, symbol: Symbol) -> list[SourceName]:
+    """The sources that lead to a pair, in the order in which they are asked about."""
+    return [
+        source for source, mapped in content.sources.items() if symbol in {entry.unified for entry in mapped.entries}
+    ]
 
 
 def _show(console: Console, content: Content) -> None:
@@ -206,7 +217,7 @@ def _write(
             drafts.credentials.save(secrets.content)
             console.say(f"Written: {drafts.credentials.path}, every secret in it encrypted")
         _save(console, drafts.mapping, mapping, content.mapping)
-        _save(console, drafts.weights, weights, content.weights)
+        _save(console, drafts.weights, weights, None if content.mended else content.weights)
         key = _make_key(console, home, clock, content, plan)
     if secrets and secrets.notice:
         console.say(f"\n{secrets.notice}")

@@ -105,13 +105,13 @@ def _rows(home: "Home", contents: "TradingContents", fee_percent: Decimal) -> "S
 
 def _install(home: "Home", contents: "TradingContents") -> None:
     from config.files import write_atomically
-    from config.history import record_written
+    from config.history import recorded
 
     for path, content in ((home.asset_mapping, contents.mapping), (home.signal_weights, contents.weights)):
         before = path.read_bytes() if path.exists() else None
         if before != content:
-            write_atomically(path, content)
-            record_written(path, before, content, "engine preview")
+            with recorded(path, before, content, "engine preview"):
+                write_atomically(path, content)
 
 
 def _fee(text: str) -> Decimal:

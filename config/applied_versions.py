@@ -1,4 +1,4 @@
-"""Keeps every version that came into force in a running engine; what no script recorded was written by hand."""
+"""Keeps every version that came into force in a running service; what no script recorded was written by hand."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from core.model.failures import StorageFailure
 
 
 class AppliedVersions:
-    """Give its methods to TradingFiles and EngineSettingsFile as `applied`. They never fail.
+    """Give its methods to TradingFiles, EngineSettingsFile and BittensorSettingsFile as `applied`. They never fail.
 
     Attributes:
         problem: Why the newest version could not be kept, empty when it was.
@@ -29,6 +29,11 @@ class AppliedVersions:
         """The engine's settings came into force."""
         if contents.file is not None:
             self._keep({self._home.engine_settings: contents.file})
+
+    def bittensor(self, content: bytes | None) -> None:
+        """The settings of the SN8 source came into force; None stands for the defaults without a file."""
+        if content is not None:
+            self._keep({self._home.bittensor_settings: content})
 
     def _keep(self, contents: dict[Path, bytes]) -> None:
         try:

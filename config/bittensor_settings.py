@@ -4,6 +4,7 @@ The first eleven fields are the ones of the file that the original project wrote
 Fields that begin with `_` are notes and are ignored.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -118,12 +119,13 @@ class BittensorSettingsFile:
 
     Args:
         home: Whose file.
+        applied: Called with every content that comes into force, None for the defaults without a file.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, applied: Callable[[bytes | None], None] = lambda _content: None) -> None:
         self._path = home.bittensor_settings
         self._has_seen_file = False
-        self._last_good: LastGood[bytes | None, BittensorSettings] = LastGood(self._read, self._parse)
+        self._last_good: LastGood[bytes | None, BittensorSettings] = LastGood(self._read, self._parse, applied)
 
     def load(self) -> BittensorSettings:
         """The newest valid settings.

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from config.file_guard import check_may_replace
 from config.files import SHARED_MODE, write_atomically
-from config.history import record_written
+from config.history import recorded
 from core.model.failures import EngineError, InvalidConfig, InvalidInput
 
 if TYPE_CHECKING:
@@ -173,9 +173,11 @@ class FileDraft:
         """
         self.check_unchanged()
         with interrupts_too_late():
-            write_atomically(self._path, content, self._mode)
             if self._mode == SHARED_MODE:
-                record_written(self._path, self._content, content, author=self._author)
+                with recorded(self._path, self._content, content, author=self._author):
+                    write_atomically(self._path, content, self._mode)
+            else:
+                write_atomically(self._path, content, self._mode)
             self._content = content
 
     def check_unchanged(self) -> None:

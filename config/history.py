@@ -1,13 +1,15 @@
 """Every version of the operator's files that came into force: what, when, by a script or by hand; and the way back.
 
-One file a version under `state/config_history`, written whole and never changed. No file with secrets is kept here.
+One file a version under `state/config_history`, written whole and not changed but to name the script that wrote it. No
+file with secrets is kept here.
 """
 
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,7 +87,10 @@ class ConfigHistory:
         Raises:
             StorageFailure: If the folder cannot be read.
         """
-        found = (self._read(number) for number in reversed(_numbers(self.home.config_history)))
+        return self._newest(file, _numbers(self.home.config_history))
+
+    def _newest(self, file: str, numbers: Sequence[int]) -> Version | None:
+        found = (self._read(number) for number in reversed(numbers))
         return next((version for version in found if version and version.file == file), None)
 
     def record(self, path: Path, content: bytes, author: str, restores: int | None = None) -> Version | None:
@@ -100,15 +105,22 @@ class ConfigHistory:
         Raises:
             StorageFailure: If it cannot be kept.
         """
-        digest = digest_of(content)
-        newest = self.newest(path.name)
-        if newest and newest.digest == digest:
-            return None
         at = datetime.fromtimestamp(_changed_at(path), UTC).isoformat(timespec="seconds")
-        draft = Version(
-            number=1, file=path.name, at=at, author=author, digest=digest, content=content.decode(), restores=restores
-        )
-        return self._keep(draft)
+        digest, text = digest_of(content), content.decode()
+        draft = Version(number=1, file=path.name, at=at, author=author, digest=digest, content=text, restores=restores)
+        kept = None
+        while kept is None:
+            numbers = _numbers(self.home.config_history)
+            newest = self._newest(path.name, numbers)
+            if newest is None or newest.digest != digest:
+                version = draft.model_copy(update={"number": max([0, *numbers]) + 1})
+            elif newest.author == BY_HAND != author and newest.effective != restores:
+                # A running service saw what the script wrote before the script could tell.
+                version = newest.model_copy(update={"author": author, "restores": restores})
+            else:
+                return None
+            kept = self._keep(version, numbers)
+        return kept
 
     def before(self, path: Path, content: bytes) -> Version | None:
         """The version that an undo would bring back, None when there is none.
@@ -130,49 +142,50 @@ class ConfigHistory:
         except (OSError, InvalidConfig):
             return None
 
-    def _keep(self, draft: Version) -> Version:
+    def _keep(self, version: Version, known: Sequence[int]) -> Version | None:
+        """Write one version; None when another process took its number meanwhile."""
         folder = self.home.config_history
+        content = format_json(version.model_dump())
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            numbers = _numbers(folder)
-            number = max([0, *numbers]) + 1
-            while True:
-                version = draft.model_copy(update={"number": number})
-                hidden = folder / f".draft.{os.getpid()}.{secrets.token_hex(4)}"
-                write_atomically(hidden, format_json(version.model_dump()), PRIVATE_MODE)
-                try:
-                    _path(folder, number).hardlink_to(hidden)
-                except FileExistsError:
-                    number += 1
-                    continue
-                finally:
-                    hidden.unlink(missing_ok=True)
-                for old in numbers[: max(0, len(numbers) + 1 - KEPT_VERSIONS)]:
-                    _path(folder, old).unlink(missing_ok=True)
-                sync_directory(folder)
+            if version.number in known:
+                write_atomically(_path(folder, version.number), content, PRIVATE_MODE)
                 return version
+            hidden = folder / f".draft.{os.getpid()}.{secrets.token_hex(4)}"
+            write_atomically(hidden, content, PRIVATE_MODE)
+            try:
+                _path(folder, version.number).hardlink_to(hidden)
+            except FileExistsError:
+                return None
+            finally:
+                hidden.unlink(missing_ok=True)
+            for old in known[: max(0, len(known) + 1 - KEPT_VERSIONS)]:
+                _path(folder, old).unlink(missing_ok=True)
+            sync_directory(folder)
         except OSError as error:
             raise StorageFailure(f"{folder}: a version cannot be kept: {error.strerror or error}") from error
+        return version
 
 
-def record_written(path: Path, before: bytes | None, after: bytes, author: str) -> None:
-    """Keep what a script just wrote, and what it replaced if that was not kept yet.
+@contextmanager
+def recorded(path: Path, before: bytes | None, after: bytes, author: str) -> Iterator[None]:
+    """Keep what a script replaces, if that was not kept yet, and what it has written when the block is done.
 
     A full disk loses no configuration: the version is then recorded by the engine, as written by hand.
 
     Args:
         path: The file, in its home.
-        before: What it held before, None when there was none.
-        after: What it holds now.
+        before: What it holds before, None when there is none.
+        after: What it holds once the block is done.
         author: The script, such as `config/signal_weights.py`.
     """
     history = ConfigHistory(Home(path.parent))
-    try:
+    with suppress(StorageFailure, UnicodeDecodeError):
         if before is not None:
             history.record(path, before, BY_HAND)
+    yield
+    with suppress(StorageFailure, UnicodeDecodeError):
         history.record(path, after, author)
-    except (StorageFailure, UnicodeDecodeError):
-        return
 
 
 def _changed_at(path: Path) -> float:

@@ -74,7 +74,7 @@ def configure_weights(
         core.model.failures.EngineError: If a file or a setting breaks its rules.
     """
     draft = FileDraft(home.signal_weights)
-    stored = _load(console, draft, mends=is_asked)
+    stored, mended = load_document(console, draft, mends=is_asked)
     pairs = as_pairs(read_document(from_file, parse_document) if from_file else stored)
     mapped = _mapped(home)
     for setting in settings:
@@ -88,7 +88,7 @@ def configure_weights(
     console.say()
     show_summary(console, pairs.values())
     console.say()
-    if format_json(edited) == format_json(stored):
+    if format_json(edited) == format_json(stored) and not mended:
         console.say(f"Nothing changed in {draft.path}")
         return
     draft.save(format_json(edited))
@@ -104,6 +104,31 @@ def parse_document(content: bytes, path: Path) -> list[Any]:
     document = parse_json(content, path)
     check_model(WEIGHTS, document, path)
     return list(document)
+
+
+def load_document(console: Console, draft: FileDraft, *, mends: bool) -> tuple[list[Any], frozenset[Symbol]]:
+    """What the file says, and for which pairs it must be asked anew.
+
+    Args:
+        console: Where to say so.
+        draft: The file.
+        mends: Whether values out of bounds, as the original accepts them, are left out to be asked for.
+
+    Raises:
+        InvalidConfig: If it breaks a rule of the file that is not mended.
+    """
+    nothing: list[Any] = []
+    try:
+        return draft.load(parse_document, nothing), frozenset()
+    except InvalidConfig as error:
+        content = draft.content or b""
+        mended = mend_document(content, draft.path) if mends else None
+        if mended is None:
+            raise
+        console.say(f"{error}\nWhat is not allowed in it is asked for anew.\n")
+        pairs = zip(parse_json(content, draft.path), mended, strict=True)
+        is_open = [(after["symbol"], before != after or "leverage" not in after) for before, after in pairs]
+        return mended, frozenset(Symbol(symbol) for symbol, asks in is_open if asks)
 
 
 def mend_document(content: bytes, path: Path) -> list[Any] | None:
@@ -185,19 +210,6 @@ def show_summary(console: Console, pairs: Iterable[Pair]) -> None:
     console.say("Signal weights:")
     console.show(table)
     console.say(f"All symbols together: {two_decimals(total)} (for information; the limit of 1.00 is per symbol)")
-
-
-def _load(console: Console, draft: FileDraft, *, mends: bool) -> list[Any]:
-    """What the file says; values out of bounds, as the original accepts them, are left out to be asked for anew."""
-    nothing: list[Any] = []
-    try:
-        return draft.load(parse_document, nothing)
-    except InvalidConfig as error:
-        mended = mend_document(draft.content or b"", draft.path) if mends else None
-        if mended is None:
-            raise
-        console.say(f"{error}\nWhat is not allowed in it is asked for anew.\n")
-        return mended
 
 
 def _mapped(home: Home) -> dict[Symbol, list[SourceName]]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from config.applied_versions import AppliedVersions
 from config.bittensor_settings import BittensorSettings, BittensorSettingsFile
 from config.home import Home
 from core.model.failures import InvalidInput, StorageFailure
@@ -83,7 +84,7 @@ class BittensorPoller:
         self._telemetry = telemetry
         self._record = record
         self._jitter = jitter
-        self._settings_file = BittensorSettingsFile(home)
+        self._settings_file = BittensorSettingsFile(home, AppliedVersions(home).bittensor)
         self._mapping = BittensorMapping(home)
         self._publisher = FrameKeeper(home, clock)
         self._state = self._publisher.restore()

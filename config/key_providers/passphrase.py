@@ -51,18 +51,23 @@ class Passphrase:
             "iterations": self._cost.iterations,
             "lanes": self._cost.lanes,
         }
-        return _derive(given, parameters), parameters
+        key = _derive(given, parameters)
+        self._around.known_keys[key.key_id] = key
+        return key, parameters
 
     def find(self, header: EncryptionHeader) -> SecretKey:
-        """The key that the passphrase gives under the header's salt."""
-        given = self._given()
+        """The key that the passphrase gives under the header's salt; a person is asked for it once."""
+        given, known = self._given(), self._around.known_keys
+        if not given and header.key_id in known:
+            return known[header.key_id]
         if not given and self._around.ask:
             given = self._around.ask("Passphrase of the credentials: ")
         if not given:
             remedy = f"Start it from a terminal, or pass the systemd credential {SYSTEMD_PASSPHRASE}."
             raise InvalidConfig("passphrase", "", "", "the credentials need one and nobody can be asked", remedy)
-        key = _derive(given, header.parameters)
-        return pick_key([key], header, "passphrase", "Give the right passphrase.")
+        key = pick_key([_derive(given, header.parameters)], header, "passphrase", "Give the right passphrase.")
+        known[key.key_id] = key
+        return key
 
     def _given(self) -> str:
         return self._around.variable(PASSPHRASE_VARIABLE) or self._around.systemd_credential(SYSTEMD_PASSPHRASE)

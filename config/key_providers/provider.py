@@ -4,7 +4,8 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -25,11 +26,13 @@ class Surroundings:
         home: Whose credentials.
         environment: The process's variables.
         ask: Asks a person for a passphrase; None where there is nobody.
+        known_keys: Keys that a person's answers gave, by their ids, so that nobody is asked twice.
     """
 
     home: Home
     environment: Mapping[str, str]
     ask: Callable[[str], str] | None = None
+    known_keys: dict[str, SecretKey] = field(default_factory=dict, repr=False, compare=False)
 
     def variable(self, name: str) -> str:
         """A variable of the process, else of the home's `.env`, else empty.
@@ -52,8 +55,9 @@ class Surroundings:
         return path.read_text().strip() if folder and path.is_file() else ""
 
 
+@cache
 def process_surroundings(home: Home) -> Surroundings:
-    """Those of this process; a person can be asked when standard input is a terminal."""
+    """Those of this process, the same each time; a person can be asked when standard input is a terminal."""
     ask = getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
     return Surroundings(home, os.environ, ask)
 

@@ -133,6 +133,15 @@ def test_one_changed_key_changes_that_field_alone(play: Play, home: Path) -> Non
     assert after == before
 
 
+def test_a_passphrase_is_asked_for_once_in_a_run(play: Play, home: Path) -> None:
+    new = "New passphrase of the credentials: ⟪canary heart of it⟫\nThe same once more: ⟪canary heart of it⟫\n"
+    assert play("config/credentials.py --passphrase", FIRST_RUN + new + SAVED) == 0
+    asked = "Passphrase of the credentials: ⟪canary heart of it⟫\n"
+    changed = ALL_ENTER.replace("********0010): ⟪⟫", "********0010): ⟪canary-mexc-key-0012⟫")
+    assert play("config/credentials.py", asked + changed + SUMMARY.replace("0010", "0012") + SAVED) == 0
+    assert "canary" not in texts_on_disk(home.parent)
+
+
 def test_only_one_exchange_can_be_configured(play: Play, home: Path) -> None:
     transcript = """\
 Enter your API key for Bittensor SN8: ⟪⟫

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from config.applied_versions import AppliedVersions
 from config.bittensor_dialog import SECTIONS, configure_bittensor
 from config.bittensor_settings import BittensorSettings, BittensorSettingsFile
 from config.dialog import Console
+from config.history import BY_HAND, ConfigHistory
 from config.home import Home
+from config.operator_files import operator_file
+from config.undo import apply_undo, plan_undo
 from core.model.failures import InvalidConfig, InvalidInput
 
 ORIGINAL = {
@@ -96,6 +100,22 @@ def test_an_edit_applies_at_the_next_look_and_an_invalid_or_vanished_one_never(h
     write(home, {"min_trades": 9})
     assert file.load().min_trades == 9
     assert file.problem() == ""
+
+
+def test_edits_by_hand_that_come_into_force_are_kept_and_can_be_undone(home: Home) -> None:
+    file = BittensorSettingsFile(home, AppliedVersions(home).bittensor)
+    assert file.load().min_trades == BittensorSettings().min_trades
+    for number in (7, -8, 9):
+        write(home, {"min_trades": number})
+        file.load()
+
+    versions = ConfigHistory(home).versions(home.bittensor_settings.name)
+    assert [(json.loads(version.content)["min_trades"], version.author) for version in versions] == [
+        (7, BY_HAND),
+        (9, BY_HAND),
+    ]
+    apply_undo(home, plan_undo(home, operator_file("bittensor")))
+    assert file.load().min_trades == 7
 
 
 def ask(home: Home, answers: str, *settings: str, is_asked: bool = True) -> str:

@@ -7,7 +7,7 @@ import pytest
 from config.applied_versions import AppliedVersions
 from config.dialog import FileDraft
 from config.engine_settings_file import EngineSettingsFile
-from config.files import format_json
+from config.files import format_json, write_atomically
 from config.history import BY_HAND, ConfigHistory
 from config.home import Home
 from config.operator_files import operator_file
@@ -76,6 +76,49 @@ def test_a_script_keeps_what_it_replaces(home: Home) -> None:
     undo(home)
 
     assert home.signal_weights.read_bytes() == weights(1)
+
+
+def test_a_service_that_sees_a_scripts_file_before_the_history_does_takes_nothing_from_it(
+    trading_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = TradingFiles(trading_home, AppliedVersions(trading_home).trading)
+    write = write_atomically
+
+    def write_and_be_seen(path: Path, content: bytes, mode: int) -> None:
+        write(path, content, mode)
+        files.load()
+
+    monkeypatch.setattr("config.dialog.write_atomically", write_and_be_seen)
+    monkeypatch.setattr("sys.argv", ["signal_weights.py"])
+    edit(trading_home, 1)
+    by_script(trading_home, 2)
+    assert [(author, number) for number, _, author in told(trading_home)][-2:] == [
+        (BY_HAND, 2),
+        ("signal_weights.py", 3),
+    ]
+
+    monkeypatch.setattr("config.undo.write_atomically", lambda path, content: write_and_be_seen(path, content, 0o644))
+    undo(trading_home)
+    assert trading_home.signal_weights.read_bytes() == weights(1)
+    assert told(trading_home)[-1][2] == "config undo"
+    with pytest.raises(InvalidInput, match="no earlier version"):
+        undo(trading_home)
+
+
+def test_undoing_a_broken_edit_leaves_the_author_of_what_is_in_force(home: Home) -> None:
+    edit(home, 1)
+    ConfigHistory(home).record(home.signal_weights, weights(1), BY_HAND)
+    home.signal_weights.write_bytes(b"[{ half")
+    undo(home)
+
+    assert told(home) == [(1, home.signal_weights.name, BY_HAND)]
+
+
+def test_one_content_recorded_by_several_at_once_is_one_version(home: Home) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ConfigHistory(home).record(home.signal_weights, weights(1), BY_HAND), range(20)))
+
+    assert [version.number for version in ConfigHistory(home).versions()] == [1]
 
 
 def test_undo_goes_back_step_by_step_and_a_new_edit_starts_from_there(home: Home) -> None:

@@ -11,7 +11,7 @@ from config.home import Home
 from config.key_providers.given_key import EnvironmentKey, SystemdKey
 from config.key_providers.key_file import KeyFile, key_file_path
 from config.key_providers.passphrase import Cost, Passphrase
-from config.key_providers.provider import KeyProvider, Parameters, Surroundings
+from config.key_providers.provider import KeyProvider, Parameters, Surroundings, process_surroundings
 from config.key_providers.registry import PROVIDERS, provider_named
 from config.secret_store import EncryptionHeader, SecretKey
 from core.model.failures import InvalidConfig
@@ -112,6 +112,31 @@ def test_a_person_is_asked_twice_for_a_new_passphrase_and_once_for_a_known_one(h
         Passphrase(asking(home, WORDS, "another"), QUICK).make()
     with pytest.raises(InvalidConfig, match="shorter"):
         Passphrase(asking(home, "short", "short"), QUICK).make()
+
+
+def test_a_person_gives_a_passphrase_once_in_a_process_and_a_wrong_one_is_not_remembered(home: Home) -> None:
+    key, parameters = Passphrase(in_environment(home, TRADE_ENGINE_PASSPHRASE=WORDS), QUICK).make()
+    around = asking(home, "not the right words", WORDS)
+    with pytest.raises(InvalidConfig, match=key.key_id):
+        Passphrase(around).find(header(Passphrase(around), key, parameters))
+
+    found = [Passphrase(around).find(header(Passphrase(around), key, parameters)) for _ in range(2)]
+
+    assert found == [key, key]
+    assert WORDS not in repr(around)
+    assert key.text not in repr(around)
+
+
+def test_a_new_passphrase_is_not_asked_for_again(home: Home) -> None:
+    around = asking(home, WORDS, WORDS)
+    key, parameters = Passphrase(around, QUICK).make()
+
+    assert Passphrase(around).find(header(Passphrase(around), key, parameters)) == key
+
+
+def test_every_part_of_a_process_shares_what_a_person_answered(home: Home) -> None:
+    assert process_surroundings(home) is process_surroundings(Home(home.path))
+    assert process_surroundings(home) is not process_surroundings(Home(home.path / "another"))
 
 
 def test_a_service_that_can_ask_nobody_says_what_to_do(home: Home) -> None:

@@ -132,6 +132,47 @@ def test_the_files_of_the_original_are_taken_over(talk: Talking, home: Home) -> 
     assert read_credentials(home, around(home)).bybit.api_key.get_secret_value() == "canary-k"
 
 
+ORIGINALS_WEIGHTS = [
+    {"symbol": "ETHUSDT", "leverage": 4, "sources": [{"source": "tradingview", "weight": 0.2}]},
+    {"symbol": "BTCUSDT", "leverage": 50, "sources": [{"source": "tradingview", "weight": 0.4}], "_note": "mine"},
+]
+"""The original's dialog takes a leverage of 50."""
+
+
+def test_weights_out_of_bounds_are_asked_for_anew_and_the_others_kept(talk: Talking, home: Home) -> None:
+    home.asset_mapping.write_text('{"tradingview": {"BTCUSDT": "BTCUSDT", "ETHUSDT": "ETHUSDT"}}')
+    home.signal_weights.write_text(json.dumps(ORIGINALS_WEIGHTS))
+    before_weights = [""] * 6
+
+    done = talk(session(home), [*before_weights, "21", "5", "", ""])
+
+    assert done.code == DONE, done.complaint
+    assert "What is not allowed in it is asked for anew.\n" in done.shown
+    assert done.shown.count("Enter leverage for BTCUSDT: ") == 2
+    assert "press Enter for current value: 0.40): " in done.shown
+    expected = [ORIGINALS_WEIGHTS[0], {**ORIGINALS_WEIGHTS[1], "leverage": 5}]
+    assert json.loads(home.signal_weights.read_bytes()) == expected
+    (copy,) = home.path.glob("signal_weight_config.json.broken-*")
+    assert json.loads(copy.read_bytes()) == ORIGINALS_WEIGHTS
+
+
+def test_weights_whose_sum_was_too_large_are_written_also_when_none_is_given_anew(talk: Talking, home: Home) -> None:
+    home.asset_mapping.write_text('{"tradingview": {"BTCUSDT": "BTCUSDT"}}')
+    home.signal_weights.write_text(
+        '[{"symbol": "BTCUSDT", "leverage": 5, "sources": [{"source": "tradingview", "weight": 1.5}]}]'
+    )
+    assert talk(session(home)).code == DONE
+    assert json.loads(home.signal_weights.read_bytes()) == [{"symbol": "BTCUSDT", "leverage": 5, "sources": []}]
+
+
+def test_nobody_is_there_to_ask_so_weights_out_of_bounds_stop_it(talk: Talking, home: Home) -> None:
+    home.signal_weights.write_text(json.dumps(ORIGINALS_WEIGHTS))
+    refused = talk(session(home, is_asked=False))
+    assert refused.code == CONFIGURATION
+    assert "config/signal_weights.py asks anew" in refused.complaint
+    assert json.loads(home.signal_weights.read_bytes()) == ORIGINALS_WEIGHTS
+
+
 def test_the_result_is_looked_at_before_the_last_words_which_come_in_any_case(talk: Talking, home: Home) -> None:
     def look() -> None:
         assert home.signal_weights.exists()

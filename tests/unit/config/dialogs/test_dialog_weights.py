@@ -223,6 +223,12 @@ def test_values_that_the_original_accepts_and_we_do_not_are_asked_for_anew(talk:
     assert json.loads(copy.read_bytes())[0]["leverage"] == 50
 
 
+def test_a_mended_file_is_written_also_when_nothing_is_given_anew(talk: Talking, tmp_path: Path) -> None:
+    path = store(tmp_path, [STORED[0], {**STORED[1], "sources": [{"source": "tradingview", "weight": 1.5}]}])
+    assert talk(asking(tmp_path)).code == DONE
+    assert json.loads(path.read_bytes()) == [STORED[0], {**STORED[1], "sources": []}]
+
+
 @pytest.mark.parametrize("wrong", ['[{"symbol": "BTC-USDT", "leverage": 3, "sources": []}]', "{}", "[1]", "[", "[[]]"])
 def test_a_file_with_more_than_values_out_of_bounds_is_left_to_its_owner(
     talk: Talking, tmp_path: Path, wrong: str
