@@ -27,6 +27,7 @@ class ClockOffset:
         self._telemetry = telemetry
         self._exchange = exchange
         self._measure_at: float | None = None
+        self._lead = timedelta()
         self._measuring: asyncio.Task[None] | None = None
         self._given: deque[tuple[float, int]] = deque()
         self._taken: set[int] = set()
@@ -50,9 +51,14 @@ class ClockOffset:
         return at - self.offset
 
     async def ensure(self, ask: AskTime) -> None:
-        """Measure if that is due; a failed measurement keeps the old offset."""
+        """Measure if that is due or our own clock was stepped; a failed measurement keeps the old offset.
+
+        An exchange with a wide window takes requests from a stepped clock without a word, and its times would then
+        be read wrong: an order would seem to be older than its sending.
+        """
         loop = asyncio.get_running_loop()
-        if self._measure_at is not None and loop.time() < self._measure_at:
+        is_stepped = abs((self._lead_now() - self._lead).total_seconds()) > ALARM_SECONDS
+        if self._measure_at is not None and loop.time() < self._measure_at and not is_stepped:
             return
         if self._measuring is None:
             self._measuring = loop.create_task(self._measure(ask))
@@ -69,12 +75,18 @@ class ClockOffset:
             self._measuring.cancel()
             await asyncio.wait([self._measuring])
 
+    def _lead_now(self) -> timedelta:
+        """How far our clock is ahead of the loop's, which no correction of the system's time moves."""
+        since_epoch = timedelta(milliseconds=milliseconds_of(self._clock.now()))
+        return since_epoch - timedelta(seconds=asyncio.get_running_loop().time())
+
     def _end_of_measuring(self, _: "asyncio.Task[None]") -> None:
         self._measuring = None
 
     async def _measure(self, ask: AskTime) -> None:
         loop = asyncio.get_running_loop()
         before, began = self._clock.now(), loop.time()
+        self._lead = self._lead_now()
         try:
             theirs = await ask()
         except (CallFailed, MalformedReply) as error:

@@ -40,13 +40,17 @@ def test_the_clock_is_measured_once_an_hour(name: str) -> None:
     play(name, scene)
 
 
+SKEWED_READ = Fault(FaultKind.CLOCK_SKEW, endpoint="positions", seconds=-400.0)
+
+
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_a_clock_that_was_stepped_fails_one_read_and_is_measured_anew(name: str) -> None:
+def test_a_refused_time_fails_one_read_and_is_measured_anew(name: str) -> None:
     async def scene(bench: Bench) -> None:
         await bench.ready()
-        bench.clock.step(200)
+        bench.break_next(SKEWED_READ)
         assert isinstance(await bench.exchange.read_positions(), Unknown)
         assert isinstance(await bench.exchange.read_positions(), Known)
+        assert bench.calls_of("time") == 2
 
     play(name, scene)
 
@@ -55,10 +59,24 @@ def test_a_clock_that_was_stepped_fails_one_read_and_is_measured_anew(name: str)
 def test_with_two_tries_a_refused_time_costs_no_read(name: str) -> None:
     async def scene(bench: Bench) -> None:
         await bench.ready()
-        bench.clock.step(200)
+        bench.break_next(SKEWED_READ)
         assert isinstance(await bench.exchange.read_positions(), Known)
 
     play(name, scene, calls=replace(CALLS, read_tries=2))
+
+
+@pytest.mark.parametrize("seconds", [30.0, -30.0, 200.0])
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_after_a_step_of_our_clock_an_order_still_shows_when_it_was_sent(name: str, seconds: float) -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        bench.clock.step(seconds)
+        assert isinstance(await bench.exchange.read_positions(), Known)
+        sent_at = bench.clock.now()
+        report = await bench.trade(Side.BUY, "0.02")
+        assert abs(report.created_at - sent_at) < timedelta(seconds=1)
+
+    play(name, scene)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
