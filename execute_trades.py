@@ -30,7 +30,7 @@ from config.home import Home, find_home
 from config.overrides import Overrides, split_settings
 from config.trading_files import TradingFiles
 from core.account_worker import AccountWorker
-from core.model.failures import EngineError, InvalidInput
+from core.model.failures import EngineError, ExchangeFailure, InvalidInput
 from core.model.identity import AccountId, Symbol
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
@@ -56,6 +56,8 @@ from operations.metrics_server import serve_metrics
 from operations.views import DepthViewFile, PassFiles
 from operations.wall_clock import WallClock
 from paper.house import PaperHouse
+from paper.price_sources import open_prices
+from paper.prices import PriceSource
 from signal_processors.depth_files import DepthFiles
 
 SERVICE = "trade-engine"
@@ -211,16 +213,22 @@ async def connect_all(
 
     Paper accounts are kept in the folder, so that a restart finds them as they were; without one they begin anew.
     Timeouts and tries are those of the settings, for the life of the connections.
+
+    Raises:
+        ExchangeFailure: If all accounts are paper and the live exchange whose prices they want cannot be reached.
     """
     patience = engine_settings or EngineSettings()
     async with AsyncExitStack() as stack:
+        prices, why_no_prices = await _paper_prices(stack, accounts, clock, patience)
         house: PaperHouse | None = None
         exchanges: dict[AccountId, Exchange] = {}
         for settings in accounts:
             try:
                 if settings.mode is AccountMode.PAPER:
+                    if why_no_prices:
+                        raise InvalidInput(why_no_prices)
                     if house is None:
-                        house = PaperHouse(clock, folder=paper_folder)
+                        house = PaperHouse(clock, prices=prices, folder=paper_folder)
                         stack.push_async_callback(house.close)
                     exchange = connect_paper(settings, house, clock, telemetry, patience)
                 else:
@@ -231,6 +239,21 @@ async def connect_all(
             stack.push_async_callback(exchange.close)
             exchanges[settings.account] = exchange
         yield exchanges
+
+
+async def _paper_prices(
+    stack: AsyncExitStack, accounts: Sequence[AccountSettings], clock: Clock, settings: EngineSettings
+) -> tuple[PriceSource | None, str]:
+    """The prices that paper accounts want, and why there are none."""
+    if not any(one.mode is AccountMode.PAPER for one in accounts):
+        return None, ""
+    begin_ms = int(clock.now().timestamp() * 1000)
+    try:
+        return await stack.enter_async_context(open_prices(settings.paper.prices, begin_ms)), ""
+    except InvalidInput as error:
+        if all(one.mode is AccountMode.PAPER for one in accounts):
+            raise ExchangeFailure(str(error)) from error
+        return None, str(error)
 
 
 def connect_paper(

@@ -10,7 +10,10 @@ from commands.paper_serve import Json, fail, number, say, serve
 from commands.paper_sn8 import sn8
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from paper.operator_requests import HouseRequest
+    from paper.prices import PriceSource
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Paper exchanges and paper accounts: nothing real.")
 app.command("serve")(serve)
@@ -86,6 +89,31 @@ def prices(
         _ask(MovePrice(release), as_json=as_json)
     else:
         _show_prices(as_json=as_json)
+
+
+@app.command()
+def market(
+    exchange: Annotated[str, typer.Argument(help="bybit, blofin, kucoin or mexc.")],
+    symbol: Annotated[str, typer.Argument(help="As the exchange writes it: BTCUSDT, BTC-USDT, XBTUSDTM, BTC_USDT.")],
+    state: Annotated[str, typer.Argument(help="halted, delisted (positions are settled at the mark), or live again.")],
+    as_json: Json = False,
+) -> None:
+    """Halt or delist a market of a paper exchange, or let it trade again.
+
+    Examples:
+
+      ./engine paper market bybit DOGEUSDT halted
+
+      ./engine paper market mexc TAO_USDT delisted
+
+      ./engine paper market bybit DOGEUSDT live
+    """
+    from paper.effects import MarketState
+    from paper.operator_requests import SetMarketState
+
+    if state not in set(MarketState):
+        raise typer.BadParameter(f"one of {', '.join(MarketState)}", param_hint="STATE")
+    _ask(SetMarketState(exchange, symbol, MarketState(state)), as_json=as_json)
 
 
 @app.command()
@@ -166,11 +194,12 @@ def _ask(request: "HouseRequest", *, as_json: bool) -> None:
     from paper.storage import AccountsInUse
 
     async def apply() -> tuple[bool, str]:
-        house = PaperHouse(WallClock(), folder=folder)
-        try:
-            outcomes = house.look()
-        finally:
-            await house.close()
+        async with _engine_prices() as source:
+            house = PaperHouse(WallClock(), folder=folder, prices=source)
+            try:
+                outcomes = house.look()
+            finally:
+                await house.close()
         return all(outcome.is_done for outcome in outcomes), "\n".join(outcome.text for outcome in outcomes)
 
     folder = find_home().paper
@@ -188,32 +217,54 @@ def _ask(request: "HouseRequest", *, as_json: bool) -> None:
 
 
 def _show_prices(*, as_json: bool) -> None:
+    from core.model.failures import EngineError
+
+    try:
+        seed, shown = asyncio.run(_read_prices())
+    except EngineError as error:
+        fail(str(error), as_json=as_json)
+    text = "\n".join(f"{coin:8}" + "  ".join(f"{k} {v}" for k, v in row.items()) for coin, row in shown.items())
+    say({"seed": seed, "prices": shown}, text, as_json=as_json)
+
+
+async def _read_prices() -> tuple[int, dict[str, dict[str, str]]]:
+    """The world's seed, and the prices that the engine's paper accounts see now, by coin and exchange."""
     from config.home import find_home
     from core.model.money import plain
     from operations.wall_clock import WallClock
     from paper.house import PROTOCOLS, accounts_file
-    from paper.markets import markets_of
+    from paper.markets import COINS, markets_of
     from paper.storage import read_meta
     from paper.world import World
 
     kept = read_meta(accounts_file(find_home().paper))
-    world = World(WallClock(), int(kept.get("seed", "1")))
-    world.intervene(json.loads(kept.get("interventions", "{}")))
-    now_ms = world.now_ms()
-    shown = {
-        coin.name: {
-            "index": plain(world.index(coin.name, now_ms)),
-            **{
-                name: plain(world.quote(name, market, now_ms).last)
-                for name in PROTOCOLS
-                for market in markets_of(name).values()
-                if market.coin == coin.name
-            },
+    async with _engine_prices() as source:
+        world = World(WallClock(), int(kept.get("seed", "1")), COINS, source)
+        world.intervene(json.loads(kept.get("interventions", "{}")))
+        now_ms = world.now_ms()
+        return world.seed, {
+            coin.name: {
+                "index": plain(world.index(coin.name, now_ms)),
+                **{
+                    name: plain(world.quote(name, market, now_ms).last)
+                    for name in PROTOCOLS
+                    for market in markets_of(name).values()
+                    if market.coin == coin.name
+                },
+            }
+            for coin in world.coins
         }
-        for coin in world.coins
-    }
-    text = "\n".join(f"{coin:8}" + "  ".join(f"{k} {v}" for k, v in row.items()) for coin, row in shown.items())
-    say({"seed": world.seed, "prices": shown}, text, as_json=as_json)
+
+
+def _engine_prices() -> "AbstractAsyncContextManager[PriceSource | None]":
+    """Prices from where the engine's paper accounts have theirs; others would fill and liquidate what nobody saw."""
+    from config.engine_settings_file import EngineSettingsFile
+    from config.home import find_home
+    from operations.wall_clock import WallClock
+    from paper.price_sources import open_prices
+
+    choice = EngineSettingsFile(find_home()).load().paper.prices
+    return open_prices(choice, int(WallClock().now().timestamp() * 1000))
 
 
 def _account(text: str) -> str:

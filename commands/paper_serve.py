@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -25,7 +24,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 takes a free one.")] = 48800,
     seed: Annotated[int, typer.Option(help="Prices, books, funding, faults and keys follow from it.")] = 1,
     walk: Annotated[float, typer.Option(min=0.001, help="How often prices move, in seconds.")] = 1.0,
-    prices: Annotated[str, typer.Option(help="`walk`, `live`, or a CSV file of time, coin, price.")] = "walk",
+    prices: Annotated[
+        str, typer.Option(help="`walk`, `live`, or a CSV or Parquet file of time, coin, price.")
+    ] = "walk",
     markets: Annotated[int, typer.Option(min=0, help="Coins to list; 0 lists the usual ones.")] = 0,
     balance: Annotated[str, typer.Option(help="USDT of each test account.")] = "10000",
     accounts: Annotated[int, typer.Option(min=1, help="Test accounts on each exchange.")] = 1,
@@ -81,7 +82,10 @@ async def _serve(
     stopped = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    async with _price_source(prices) as source:
+    from operations.wall_clock import WallClock
+    from paper.price_sources import open_prices
+
+    async with open_prices(prices, int(WallClock().now().timestamp() * 1000)) as source:
         house = build(source)
         try:
             served = await house.serve(port)
@@ -93,27 +97,6 @@ async def _serve(
             await served.stop()
         finally:
             await house.close()
-
-
-@asynccontextmanager
-async def _price_source(prices: str) -> "AsyncIterator[PriceSource | None]":
-    from operations.wall_clock import WallClock
-    from paper.markets import listed_coins
-    from paper.prices import RecordedPrices
-
-    if prices == "walk":
-        yield None
-    elif prices == "live":
-        from paper.live_prices import LivePrices
-
-        live = LivePrices(listed_coins())
-        await live.start()
-        try:
-            yield live
-        finally:
-            await live.stop()
-    else:
-        yield RecordedPrices(Path(prices), begin_ms=int(WallClock().now().timestamp() * 1000))
 
 
 def _place(house: "PaperHouse", served: "Served", name: str, labels: Sequence[str], balance: Decimal) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
+from config.paper_settings import PaperSettings
 from config.risk_settings import RiskSettings
 from config.schemas.fields import Exact, SourceText, Span, StrictModel, SymbolText, without_notes
 from config.webhook_settings import WebhookSettings
@@ -152,6 +153,7 @@ class EngineSettings(StrictModel):
     logs: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
+    paper: PaperSettings = Field(default_factory=PaperSettings)
 
     def source(self, name: SourceName) -> SourceSettings:
         """One source's settings; a source that is not named has the plain defaults."""

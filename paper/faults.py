@@ -2,10 +2,12 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+
+import msgspec
 
 from core.model.failures import InvalidInput
 from paper.refusals import Reason
@@ -100,9 +102,14 @@ class _Armed:
 
 
 class Faults:
-    """The faults in force."""
+    """The faults in force.
+
+    Attributes:
+        on_change: Called after faults were added, removed or used up.
+    """
 
     def __init__(self, seed: int = 1) -> None:
+        self.on_change: Callable[[], None] = _forget
         self._armed: list[_Armed] = []
         self._chance = random.Random(f"faults {seed}")
         self._last = 0
@@ -111,15 +118,31 @@ class Faults:
         """Put a fault in force; its number, by which it can be removed."""
         self._last += 1
         self._armed.append(_Armed(self._last, fault, fault.skip, fault.count))
+        self.on_change()
         return self._last
 
     def remove(self, number: int) -> None:
         """Take one fault out of force; unknown numbers are ignored."""
         self._armed = [armed for armed in self._armed if armed.number != number]
+        self.on_change()
 
     def clear(self) -> None:
         """Heal the world."""
         self._armed.clear()
+        self.on_change()
+
+    def save(self) -> str:
+        """The faults in force and what is left of each, to be kept across restarts; chance begins anew there."""
+        return msgspec.json.encode(self._armed).decode()
+
+    def restore(self, saved: str) -> None:
+        """Take up faults that were kept.
+
+        Raises:
+            msgspec.MsgspecError: If the text was not made by `save`.
+        """
+        self._armed = msgspec.json.decode(saved, type=list[_Armed])
+        self._last = max((armed.number for armed in self._armed), default=0)
 
     def in_force(self) -> dict[int, Fault]:
         """Every fault that can still meet a request, by number."""
@@ -130,24 +153,33 @@ class Faults:
         if not self._armed:
             return []
         met = []
+        is_changed = False
         for armed in list(self._armed):
             if not _fits(armed.fault, exchange, account, endpoint, symbol, now_ms):
                 continue
             if armed.to_skip:
                 armed.to_skip -= 1
+                is_changed = True
                 continue
             if armed.fault.probability < 1 and self._chance.random() >= armed.fault.probability:
                 continue
             met.append(armed.fault)
-            if armed.left is not None:
-                armed.left -= 1
-                if armed.left <= 0:
-                    self._armed.remove(armed)
+            is_changed |= armed.left is not None
+            self._use_up(armed)
+        if is_changed:
+            self.on_change()
         return met
 
     def latency_seconds(self, met: Sequence[Fault]) -> float:
         """The waiting that the faults ask for, together."""
         return sum(self._latency(fault) for fault in met if fault.kind is FaultKind.LATENCY)
+
+    def _use_up(self, armed: _Armed) -> None:
+        if armed.left is None:
+            return
+        armed.left -= 1
+        if armed.left <= 0:
+            self._armed.remove(armed)
 
     def _latency(self, fault: Fault) -> float:
         if fault.sigma <= 0 or fault.seconds <= 0:
@@ -163,3 +195,7 @@ def _fits(fault: Fault, exchange: str, account: str, endpoint: str, symbol: str,
         and fault.symbol in ("", symbol)
         and fault.not_before_ms <= now_ms
     )
+
+
+def _forget() -> None:
+    """Nothing is kept."""

@@ -17,6 +17,7 @@ from paper.account import Account, PaperKeys
 from paper.blofin import BlofinProtocol
 from paper.bybit import BybitProtocol
 from paper.door import Door
+from paper.effects import MarketState
 from paper.exchange import PaperExchange
 from paper.faults import Faults
 from paper.in_process import InProcessSession
@@ -190,6 +191,25 @@ class PaperHouse:
         self._exchange(exchange)
         return self._doors[exchange].protocol.urls(base_url or f"http://{host_of(exchange)}")
 
+    def set_market_state(self, exchange: str, symbol: str, state: MarketState) -> None:
+        """Halt, delist or resume a market; a restart finds it so.
+
+        Args:
+            exchange: Its name.
+            symbol: As the exchange writes it.
+            state: Delisting cancels the market's orders and settles its positions at the mark.
+
+        Raises:
+            InvalidInput: If there is no such exchange or market.
+        """
+        venue = self._exchange(exchange)
+        if symbol not in venue.markets:
+            raise InvalidInput(f"{exchange}: there is no market {symbol!r}; write it as the exchange does")
+        venue.set_state(symbol, state)
+        if self._store:
+            states = {name: dict(venue.states) for name, venue in self.exchanges.items()}
+            self._store.put_meta({"market_states": json.dumps(states)})
+
     @property
     def doors(self) -> Mapping[str, Door]:
         """The way into each exchange, by name."""
@@ -227,8 +247,12 @@ class PaperHouse:
     def _restore(self, store: PaperStore, kept: Mapping[str, str]) -> None:
         store.put_meta({"seed": str(self.world.seed)})
         self.world.intervene(json.loads(kept.get("interventions", "{}")))
+        self.faults.restore(kept.get("faults", "[]"))
+        self.faults.on_change = lambda: store.put_meta({"faults": self.faults.save()})
+        states = json.loads(kept.get("market_states", "{}"))
         for name, venue in self.exchanges.items():
             venue.last_number = int(kept.get(f"last_number {name}", "0"))
+            venue.states = {symbol: MarketState(state) for symbol, state in states.get(name, {}).items()}
         for account in store.accounts():
             self.exchanges[account.exchange].adopt(account)
         for venue in self.exchanges.values():

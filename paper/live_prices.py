@@ -41,7 +41,7 @@ class LivePrices:
             await self._client.close()
             raise InvalidInput(
                 f"live prices: {self._client.id} cannot be reached ({type(error).__name__}). "
-                "Use the seeded walk, or a recorded file with --prices FILE.csv"
+                "Use the seeded walk (paper.prices of engine_config.json, or --prices walk), or a recorded file"
             ) from error
         self._task = asyncio.get_running_loop().create_task(self._follow())
 

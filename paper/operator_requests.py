@@ -12,6 +12,7 @@ import msgspec
 
 from core.model.failures import InvalidInput, StorageFailure
 from core.model.identity import AccountId
+from paper.effects import MarketState
 from paper.faults import Fault
 from paper.refusals import Refused
 
@@ -45,6 +46,15 @@ class MovePrice:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMarketState:
+    """Halt, delist or resume a market, named as the exchange writes it."""
+
+    exchange: str
+    symbol: str
+    state: MarketState
+
+
+@dataclass(frozen=True, slots=True)
 class AddFault:
     """Put a fault in force."""
 
@@ -64,11 +74,12 @@ class Outcome:
     is_done: bool
 
 
-HouseRequest = Deposit | Reset | MovePrice | AddFault | ClearFaults
+HouseRequest = Deposit | Reset | MovePrice | SetMarketState | AddFault | ClearFaults
 _KINDS: dict[str, type[HouseRequest]] = {
     "deposit": Deposit,
     "reset": Reset,
     "move_price": MovePrice,
+    "set_market_state": SetMarketState,
     "add_fault": AddFault,
     "clear_faults": ClearFaults,
 }
@@ -131,6 +142,9 @@ def _apply(house: PaperHouse, request: HouseRequest) -> str:
         case MovePrice(coin, pin, factor):
             house.move_price(coin, pin=pin, factor=factor)
             return f"{coin}: {f'held at {pin}' if pin else f'times {factor}' if factor else 'released'}"
+        case SetMarketState(exchange, symbol, state):
+            house.set_market_state(exchange, symbol, state)
+            return f"{exchange} {symbol}: {state}"
         case AddFault(fault):
             return f"fault {house.faults.add(fault)}: {fault.kind}"
         case ClearFaults():

@@ -1,17 +1,17 @@
 """Where the world's prices come from: a seeded walk, a recorded file, or the live exchanges."""
 
 import bisect
-import csv
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Protocol
 
 from core.model.failures import InvalidConfig
 from paper.markets import Coin
+from paper.recorded_files import read_rows
 
 LONGEST_WAVE_SECONDS = 2**18
 """About three days: beyond it the walk returns, so that a world never runs away to zero or to infinity."""
@@ -90,7 +90,7 @@ class SeededWalk:
 
 
 class RecordedPrices:
-    """Prices of a CSV file with a header and the columns `time` (ISO 8601 or unix ms), `coin` and `price`.
+    """Prices of a CSV or Parquet file with the columns `time` (ISO 8601 or unix ms), `coin` and `price`.
 
     Candle files serve as well: without `price`, `close` is read. Before the first row of a coin its first price holds,
     after the last its last one.
@@ -100,11 +100,11 @@ class RecordedPrices:
         """Read the file.
 
         Args:
-            path: A CSV file.
+            path: CSV with a header, or Parquet (suffix `.parquet` or `.pq`; needs the `history` extra).
             begin_ms: When the first row is to be played, in unix milliseconds; None plays all rows at their own times.
 
         Raises:
-            InvalidConfig: With path, line and field of the first value that is not valid.
+            InvalidConfig: With path, line or row, and field of the first value that is not valid.
         """
         self._times: dict[str, list[int]] = {}
         self._prices: dict[str, list[float]] = {}
@@ -126,11 +126,7 @@ class RecordedPrices:
         return coin in self._times
 
     def _read(self, path: Path) -> None:
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [_recorded_row(path, number, row) for number, row in enumerate(csv.DictReader(file), start=2)]
-        except OSError as error:
-            raise InvalidConfig(str(path), "", "", f"cannot be read: {error.strerror}", "Name a CSV file.") from error
+        rows = [_recorded_row(path, place, row) for place, row in read_rows(path)]
         if not rows:
             raise InvalidConfig(str(path), "", "", "holds no prices", "Give rows of time, coin, price.")
         for at_ms, coin, price in sorted(rows):
@@ -139,15 +135,15 @@ class RecordedPrices:
             self._moments.append(at_ms)
 
 
-def _recorded_row(path: Path, number: int, row: Mapping[str, str | None]) -> tuple[int, str, float]:
+def _recorded_row(path: Path, place: str, row: Mapping[str, str | None]) -> tuple[int, str, float]:
     def refuse(field: str, value: str | None) -> InvalidConfig:
-        return InvalidConfig(str(path), f"line {number} {field}", str(value), "not valid", "Mend or drop the line.")
+        return InvalidConfig(str(path), f"{place} {field}", str(value), "not valid", "Mend or drop it.")
 
     time, coin, price = row.get("time") or "", row.get("coin") or "", row.get("price") or row.get("close") or ""
     if not coin:
         raise refuse("coin", coin)
     try:
-        at_ms = int(time) if time.isdecimal() else int(datetime.fromisoformat(time).timestamp() * 1000)
+        at_ms = int(time) if time.isdecimal() else _unix_ms(datetime.fromisoformat(time))
     except ValueError:
         raise refuse("time", time) from None
     try:
@@ -157,3 +153,8 @@ def _recorded_row(path: Path, number: int, row: Mapping[str, str | None]) -> tup
     if not value.is_finite() or value <= 0:
         raise refuse("price", price)
     return at_ms, coin, float(value)
+
+
+def _unix_ms(time: datetime) -> int:
+    """A time without a zone is UTC, whatever the machine's zone is."""
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)

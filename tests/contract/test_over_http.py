@@ -71,6 +71,7 @@ def test_faults_leave_reads_unknown_and_orders_to_be_looked_up(name: str) -> Non
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)  # 500 tests, of which some spend an hour of a served exchange's seconds
 def test_the_whole_suite_over_http() -> None:
     run = subprocess.run(  # noqa: S603 - this interpreter on this folder
         [sys.executable, "-m", "pytest", "-q", "-m", "not full", "-p", "no:cacheprovider", str(Path(__file__).parent)],

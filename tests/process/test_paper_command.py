@@ -42,8 +42,8 @@ async def serving(*options: str, stop: signal.Signals = signal.SIGTERM) -> Async
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, *arguments], cwd=ROOT, env={"TRADE_ENGINE_HOME": str(home), "PATH": "/usr/bin:/bin"}, text=True,
-        capture_output=True, timeout=60, check=False,
+        [*COMMAND, *arguments], cwd=ROOT, capture_output=True, timeout=60, check=False, text=True,
+        env={"TRADE_ENGINE_HOME": str(home), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(home)},
     )  # fmt: skip
 
 
@@ -105,10 +105,19 @@ async def test_an_answered_order_survives_a_killed_process(tmp_path: Path) -> No
 
 
 def test_without_a_network_live_prices_are_refused_with_exit_code_1(tmp_path: Path) -> None:
-    done = run(tmp_path, "serve", "--port", "0", "--prices", "live")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket\n\n\ndef find_nothing(*_, **__):\n    raise socket.gaierror(-3, 'no network')\n\n\n"
+        "socket.getaddrinfo = find_nothing\n"
+    )
+    (tmp_path / "engine_config.json").write_text('{"paper": {"prices": "live"}}')
 
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "cannot be reached" in done.stderr
+    served = run(tmp_path, "serve", "--port", "0", "--prices", "live")
+    moved = run(tmp_path, "prices", "--pin", "BTC=50000")
+
+    for done in (served, moved):
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "bybit cannot be reached" in done.stderr
+        assert "paper.prices of engine_config.json" in done.stderr
 
 
 def test_a_price_file_that_does_not_exist_is_named(tmp_path: Path) -> None:

@@ -1,15 +1,22 @@
 """The engine's paper accounts: the adapter of a live one in front of an exchange of our own, kept across restarts."""
 
+import socket
 from decimal import Decimal
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from config.accounts import AccountMode, AccountSettings
+from config.engine_settings import ENGINE_SETTINGS
+from core.model.failures import ExchangeFailure
 from core.model.identity import AccountId
 from core.model.reading import Known
 from execute_trades import connect_all
 from operations.wall_clock import WallClock
 from paper.house import PaperHouse, is_paper_host, is_paper_key
 from paper.rules import EXCHANGE_NAMES
+from simulation.bare_world import ToldFacts
 from simulation.paper_clients import SteadyClock
 
 
@@ -43,6 +50,32 @@ async def test_paper_accounts_of_the_engine_are_as_they_were_after_a_restart(tmp
 
     assert first == {name: 1_000 + number for number, name in enumerate(EXCHANGE_NAMES)}
     assert await equities(accounts, tmp_path) == {**first, "kucoin": first["kucoin"] + 500}
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_nothing(*_: object, **__: object) -> NoReturn:
+        raise socket.gaierror(-3, "no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_nothing)
+
+
+@pytest.mark.usefixtures("no_network")
+async def test_live_prices_that_cannot_be_had_leave_the_paper_accounts_out_and_say_why(tmp_path: Path) -> None:
+    wanted = ENGINE_SETTINGS.validate_python({"paper": {"prices": "live"}})
+    paper = AccountSettings(AccountId("bybit"), AccountMode.PAPER)
+    live = AccountSettings(AccountId("mexc"), AccountMode.LIVE, api_key="k" * 20, secret="s" * 20)
+    told = ToldFacts()
+
+    async with connect_all([paper, live], WallClock(), told, tmp_path, wanted) as exchanges:
+        assert list(exchanges) == [AccountId("mexc")]
+    (facts,) = [facts for event, facts in told.events if event == "account left out"]
+    assert "live prices: bybit cannot be reached" in str(facts["why"])
+    with pytest.raises(ExchangeFailure, match=r"cannot be reached.*seeded walk \(paper.prices of engine_config.json"):
+        async with connect_all([paper], WallClock(), told, tmp_path, wanted):
+            pass
+    async with connect_all([live], WallClock(), told, tmp_path, wanted) as exchanges:
+        assert list(exchanges) == [AccountId("mexc")]
 
 
 def test_paper_keys_and_hosts_are_told_from_live_ones(clock: SteadyClock) -> None:

@@ -1,6 +1,10 @@
 """Where prices come from: the walk, a recorded file, and the live exchanges, which need a network."""
 
 import asyncio
+import importlib
+import sys
+import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -96,6 +100,68 @@ def test_candles_are_read_by_their_close_and_can_begin_now(tmp_path: Path, clock
     assert list(PaperExchange("bybit", world).markets) == ["BTCUSDT"]
 
 
+def test_a_time_without_a_zone_is_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        path = tmp_path / "prices.csv"
+        path.write_text("time,coin,price\n2026-03-02 09:30:00,BTC,100\n2026-03-02T10:30:00Z,BTC,110\n")
+        recorded = RecordedPrices(path)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert recorded.moment(AT_MS) == 1
+    assert recorded.moment(AT_MS - 1) == 0
+
+
+def test_a_parquet_file_is_the_same_recording_as_its_csv(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs the history extra")
+    parquet = importlib.import_module("pyarrow.parquet")
+    moments = [datetime(2026, 3, 2, 9, 30, tzinfo=UTC), datetime(2026, 3, 2, 9, 31, tzinfo=UTC)]
+    table = pyarrow.table(
+        {
+            "time": pyarrow.array(moments, pyarrow.timestamp("us", "UTC")),
+            "coin": ["BTC", "ETH"],
+            "volume": [1.0, 2.0],
+            "close": pyarrow.array([Decimal("100.50"), Decimal("5.25")], pyarrow.decimal128(10, 2)),
+        }
+    )
+    parquet.write_table(table, tmp_path / "candles.parquet")
+    (tmp_path / "candles.csv").write_text(
+        "time,coin,close\n2026-03-02T09:30:00+00:00,BTC,100.50\n2026-03-02T09:31:00+00:00,ETH,5.25\n"
+    )
+
+    first, second = (RecordedPrices(tmp_path / f"candles.{kind}") for kind in ("parquet", "csv"))
+
+    for at_ms in (AT_MS - 1, AT_MS, AT_MS + 60_000):
+        assert first.moment(at_ms) == second.moment(at_ms)
+        assert [first.price(coin, at_ms) for coin in ("BTC", "ETH")] == [100.5, 5.25]
+        assert [second.price(coin, at_ms) for coin in ("BTC", "ETH")] == [100.5, 5.25]
+
+
+def test_a_bad_row_of_a_parquet_file_is_named(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs the history extra")
+    path = tmp_path / "prices.parquet"
+    table = pyarrow.table({"time": [1, 2], "coin": ["BTC", "BTC"], "price": [1.0, float("nan")]})
+    importlib.import_module("pyarrow.parquet").write_table(table, path)
+
+    with pytest.raises(InvalidConfig, match="row 2 price"):
+        RecordedPrices(path)
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(InvalidConfig, match=r"prices\.parquet: cannot be read"):
+        RecordedPrices(path)
+
+
+def test_without_the_extra_a_parquet_file_is_refused_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(InvalidConfig, match=r"needs the history extra\. Run uv sync --extra history, or give CSV"):
+        RecordedPrices(tmp_path / "prices.parquet")
+
+
 @pytest.mark.parametrize(
     ("row", "field"),
     [("x,BTC,1", "time"), ("1,,1", "coin"), ("1,BTC,", "price"), ("1,BTC,-1", "price"), ("1,BTC,NaN", "price")],
@@ -134,7 +200,7 @@ class Unreachable:
 async def test_live_prices_without_a_network_are_refused_with_the_alternatives() -> None:
     client = Unreachable()
 
-    with pytest.raises(InvalidInput, match=r"bybit cannot be reached.*seeded walk.*--prices FILE.csv"):
+    with pytest.raises(InvalidInput, match=r"bybit cannot be reached.*seeded walk.*recorded file"):
         await LivePrices(COINS, client).start()
 
     assert client.is_closed

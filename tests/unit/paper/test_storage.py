@@ -11,9 +11,19 @@ from core.model.failures import InvalidInput
 from core.model.order import Side
 from core.model.position import MarginMode
 from paper.account import Leg, OrderRequest, OrderType
+from paper.effects import MarketState
 from paper.faults import Fault, FaultKind
 from paper.house import PaperHouse, accounts_file, requests_folder
-from paper.operator_requests import AddFault, ClearFaults, Deposit, HouseRequest, MovePrice, Reset, write_request
+from paper.operator_requests import (
+    AddFault,
+    ClearFaults,
+    Deposit,
+    HouseRequest,
+    MovePrice,
+    Reset,
+    SetMarketState,
+    write_request,
+)
 from paper.refusals import Refused
 from paper.rules import EXCHANGE_NAMES
 from paper.storage import AccountsInUse, read_meta
@@ -135,6 +145,56 @@ def test_what_the_operator_asks_is_applied_once_and_in_order(clock: SteadyClock,
     again.look()
     assert again.world.index("BTC", again.world.now_ms()) > 10_000
     stop(again)
+
+
+def test_faults_go_on_after_a_restart_with_what_is_left_of_them(clock: SteadyClock, tmp_path: Path) -> None:
+    lost = Fault(FaultKind.ANSWER_LOST, exchange="bybit", endpoint="create_order", skip=1, count=2)
+    lasting = Fault(FaultKind.PARTIAL_FILL, count=None, share=D("0.25"))
+    house = PaperHouse(clock, folder=tmp_path)
+    for fault in (lost, lasting, Fault(FaultKind.HANG, count=1)):
+        house.faults.add(fault)
+    for _ in range(2):
+        house.faults.draw("bybit", "main", "create_order", "ETHUSDT", house.world.now_ms())
+    stop(house)
+
+    again = PaperHouse(clock, folder=tmp_path)
+    assert again.faults.in_force() == {1: lost, 2: lasting}
+    assert again.faults.draw("bybit", "main", "create_order", "ETHUSDT", again.world.now_ms()) == [lost, lasting]
+    assert again.faults.in_force() == {2: lasting}
+    assert again.faults.add(lost) == 3
+    again.faults.clear()
+    stop(again)
+
+    healed = PaperHouse(clock, folder=tmp_path)
+    assert healed.faults.in_force() == {}
+    stop(healed)
+
+
+def test_a_halted_and_a_delisted_market_stay_so_after_a_restart(clock: SteadyClock, tmp_path: Path) -> None:
+    house = PaperHouse(clock, folder=tmp_path)
+    house.open_account("bybit", "main", D(70_000))
+    house.exchanges["bybit"].place_order(house.account("bybit", "main"), request("bybit", "one"))
+    ask(tmp_path, SetMarketState("bybit", "DOGEUSDT", MarketState.HALTED))
+    ask(tmp_path, SetMarketState("bybit", "ETHUSDT", MarketState.DELISTED))
+    ask(tmp_path, SetMarketState("mexc", "DOGEUSDT", MarketState.HALTED))
+    outcomes = house.look()
+    assert [outcome.is_done for outcome in outcomes] == [True, True, False]
+    assert "there is no market 'DOGEUSDT'" in outcomes[2].text
+    assert house.account("bybit", "main").positions == {}
+    stop(house)
+
+    again = PaperHouse(clock, folder=tmp_path)
+    venue, account = again.exchanges["bybit"], again.account("bybit", "main")
+    for symbol, state in (("DOGEUSDT", MarketState.HALTED), ("ETHUSDT", MarketState.DELISTED)):
+        assert venue.state(symbol) is state
+    with pytest.raises(Refused):
+        venue.place_order(account, request("bybit", "two"))
+    again.set_market_state("bybit", "ETHUSDT", MarketState.LIVE)
+    stop(again)
+
+    resumed = PaperHouse(clock, folder=tmp_path)
+    resumed.exchanges["bybit"].place_order(resumed.account("bybit", "main"), request("bybit", "two"))
+    stop(resumed)
 
 
 def test_a_request_that_cannot_be_done_says_why_and_does_not_come_back(clock: SteadyClock, tmp_path: Path) -> None:
