@@ -223,10 +223,11 @@ async def connect_all(
         house: PaperHouse | None = None
         exchanges: dict[AccountId, Exchange] = {}
         for settings in accounts:
+            if settings.mode is AccountMode.PAPER and why_no_prices:
+                telemetry.tell("account left out", account=str(settings.account), why=why_no_prices)
+                continue
             try:
                 if settings.mode is AccountMode.PAPER:
-                    if why_no_prices:
-                        raise InvalidInput(why_no_prices)
                     if house is None:
                         house = PaperHouse(clock, prices=prices, folder=paper_folder)
                         stack.push_async_callback(house.close)
