@@ -130,6 +130,7 @@ def test_what_passed_the_gate_once_passes_it_again(asked: Proposal, limits: Risk
     assert twice.quantity == once.quantity
 
 
+FAIR = Known(Quote(D(50_000), NOW, D(49_990), D(50_010), D(50_100)), NOW)
 ODD = Known(Quote(D(50_000), NOW, D(40_000), D(60_000)), NOW)
 
 
@@ -152,6 +153,8 @@ ODD = Known(Quote(D(50_000), NOW, D(40_000), D(60_000)), NOW)
         (RiskLimits(), proposal(equity=known(D(0))), "0", "account value is 0 USDT"),
         (RiskLimits(), proposal(quote=Unknown("torn")), "0", "price unknown: torn"),
         (RiskLimits(), proposal(quote=ODD), "0", "40.00 % apart"),
+        (RiskLimits(), proposal(quote=FAIR), "0.1", ""),
+        (RiskLimits(max_mark_gap_percent=D("0.1")), proposal(quote=FAIR), "0", "0.20 % from the mark price 50100"),
         (RiskLimits(max_increases_per_minute=5), proposal(increases=5), "0", "5 increases in the last minute"),
         (RiskLimits(max_increases_per_minute=5), proposal(increases=4), "0.1", ""),
     ],
