@@ -20,7 +20,7 @@ from core.model.ledger import SymbolLedger
 from core.model.money import ONE, ZERO, plain, round_towards_zero
 from core.model.order import RefusalReason, RefusedOutcome
 from core.model.outcome import SymbolOutcome
-from core.model.plan import Plan, Purpose, Trade
+from core.model.plan import Plan, Trade
 from core.model.policy import AccountPolicy, OnLeverageRefused
 from core.model.position import MarginMode
 from core.model.reading import Known, Reading, Unknown
@@ -261,12 +261,12 @@ class SymbolWorker:
             and held != ZERO
             and self._reopened_decision != decision.number
         )
-        if not may_close:
+        closing = reconcile(held, ZERO, around.instrument, None).trades
+        if not may_close or not closing:
             return self._failed(unproven.why)
         self._reopened_decision = decision.number
         self._tell("closing to change the leverage", why=unproven.why, held=held)
-        side = reconcile(held, ZERO, around.instrument, None).trades[0].side
-        return await self._reduce(Trade(side, abs(held), Purpose.CLOSE), positions, around)
+        return await self._reduce(closing[0], positions, around)
 
     async def _react(self, refusal: RefusedOutcome) -> Reaction:
         reaction = REACTIONS[refusal.reason]

@@ -23,7 +23,8 @@ def wanted_targets(
 ) -> Mapping[Symbol, MergedTarget]:
     """The targets of one account: those of the merge under its caps, and zero for what is no longer configured.
 
-    A symbol whose source is unreadable is left as it is; one that is proven flat and no longer configured is forgotten.
+    A symbol whose source is unreadable is left as it is, unless the operator asked to be flat; one that is proven flat
+    and no longer configured is forgotten.
 
     Args:
         policy: The operator's wishes; a disabled account wants nothing.
@@ -35,7 +36,9 @@ def wanted_targets(
     wanted = dict(targets.by_symbol) if policy.is_enabled else {}
     for ledger in ledgers:
         symbol = ledger.symbol
-        is_left_alone = policy.is_enabled and symbol in targets.unready
+        is_left_alone = (
+            policy.is_enabled and symbol in targets.unready and not _is_to_be_flat(policy, symbol, standings)
+        )
         if symbol not in wanted and not is_left_alone and has_history(ledger) and not ledger.is_over:
             wanted[symbol] = MergedTarget(symbol, ZERO, ledger.decision.leverage if ledger.decision else ONE)
     return {
@@ -74,7 +77,10 @@ def shrinks(ledger: SymbolLedger) -> bool:
 
 def _flattened(target: MergedTarget, policy: AccountPolicy, standings: Standings) -> MergedTarget:
     """The target, or zero where the operator asked to be flat."""
-    standing = standings.for_symbol(policy.account, target.symbol)
-    if standing and standing.standing is Standing.FLAT:
-        return replace(target, depth=ZERO, contributions=())
-    return target
+    is_flat = _is_to_be_flat(policy, target.symbol, standings)
+    return replace(target, depth=ZERO, contributions=()) if is_flat else target
+
+
+def _is_to_be_flat(policy: AccountPolicy, symbol: Symbol, standings: Standings) -> bool:
+    operator = standings.for_symbol(policy.account, symbol)
+    return operator is not None and operator.standing is Standing.FLAT

@@ -119,8 +119,7 @@ def _(event: OrderNeverArrived, ledger: SymbolLedger) -> SymbolLedger:
 
 @_apply.register
 def _(event: OrderResent, ledger: SymbolLedger) -> SymbolLedger:
-    record = ledger.record_of(event.client_order_id).moved_to(OrderPhase.INTENDED, "resent")
-    return _with_record(ledger, replace(record, sent_at=event.at))
+    return _with_record(ledger, ledger.record_of(event.client_order_id).moved_to(OrderPhase.INTENDED, "resent"))
 
 
 @_apply.register

@@ -1,5 +1,6 @@
 """From what is held to what should be held: the plan."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from core.model.instrument import Instrument
@@ -11,7 +12,8 @@ from core.model.plan import Plan, Purpose, Trade
 def reconcile(held: Decimal, target: Decimal, instrument: Instrument, price: Decimal | None) -> Plan:
     """The trades that take a position to its target.
 
-    A target of zero closes the exact quantity held. A change of sign closes first and opens in a second trade.
+    A target of zero closes the exact quantity held, or as much of it as the exchange trades where its lot step has
+    grown since. A change of sign closes first and opens in a second trade; less than one lot counts as flat then.
     A difference below one lot is no gap; one that the exchange cannot trade is left and named.
 
     Args:
@@ -23,16 +25,23 @@ def reconcile(held: Decimal, target: Decimal, instrument: Instrument, price: Dec
     if held == target:
         return Plan(())
     if target == ZERO:
-        return Plan((_trade(-held, Purpose.CLOSE),))
+        return _close(held, instrument)
     if held * target < ZERO:
         opening = reconcile(ZERO, target, instrument, price)
-        return Plan((_trade(-held, Purpose.CLOSE), *opening.trades), opening.remainder, opening.note)
+        return replace(opening, trades=(*_close(held, instrument).trades, *opening.trades))
     gap = round_towards_zero(target - held, instrument.lot_step)
     if gap == ZERO:
         return Plan(())
     if abs(target) < abs(held):
         return _reduce(gap, instrument)
     return _increase(gap, instrument, price)
+
+
+def _close(held: Decimal, instrument: Instrument) -> Plan:
+    tradable = round_towards_zero(held, instrument.lot_step)
+    if tradable == ZERO:
+        return Plan((), -held, f"{plain(abs(held))} is less than the exchange trades at once")
+    return Plan((_trade(-tradable, Purpose.CLOSE),))
 
 
 def _reduce(gap: Decimal, instrument: Instrument) -> Plan:

@@ -54,7 +54,7 @@ class OrderRecord:
     Attributes:
         intent: What we meant.
         phase: Where it is in its life.
-        sent_at: UTC time of its last send.
+        sent_at: UTC time of its first send; one sent again may still turn out to be that one.
         exchange_order_id: The exchange's id, empty while not told.
         detail: The last thing we learned about it, in words.
     """

@@ -85,9 +85,18 @@ def test_nothing_to_do_is_an_empty_plan() -> None:
 
 
 def test_a_target_of_zero_closes_the_exact_quantity() -> None:
-    (trade,) = reconcile(D("0.50037"), D(0), instrument(), D(50_000)).trades
+    (trade,) = reconcile(D("0.501"), D(0), instrument(minimum="1"), D(50_000)).trades
 
-    assert (trade.signed_quantity, trade.purpose) == (D("-0.50037"), Purpose.CLOSE)
+    assert (trade.signed_quantity, trade.purpose) == (D("-0.501"), Purpose.CLOSE)
+
+
+def test_of_a_quantity_finer_than_the_lot_step_as_much_is_closed_as_the_exchange_trades() -> None:
+    (trade,) = reconcile(D("0.50037"), D(0), instrument(), D(50_000)).trades
+    rest = reconcile(D("0.00037"), D(0), instrument(), D(50_000))
+
+    assert (trade.signed_quantity, trade.purpose) == (D("-0.5"), Purpose.CLOSE)
+    assert (rest.trades, rest.remainder) == ((), D("-0.00037"))
+    assert rest.note == "0.00037 is less than the exchange trades at once"
 
 
 def test_a_flip_closes_and_then_opens() -> None:
