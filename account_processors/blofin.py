@@ -65,7 +65,7 @@ def _private(method: str, path: str, *budgets: str, lane: Lane = Lane.ORDINARY) 
 
 TIME, TICKERS, INSTRUMENTS = _public("public/time"), _public("market/tickers"), _public("market/instruments")
 BALANCE = _private("GET", "account/balance")
-POSITIONS = _private("GET", "account/positions")
+POSITIONS = _private("GET", "account/positions", lane=Lane.LOOK_UP)
 DETAIL = _private("GET", "trade/order-detail", "trade", lane=Lane.LOOK_UP)
 HISTORY = _private("GET", "trade/orders-history", "trade", lane=Lane.LOOK_UP)
 ORDER_CALL = _private("POST", "trade/order", "trade")

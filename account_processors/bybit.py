@@ -13,6 +13,7 @@ from account_processors.bybit_calls import (
     CREATE,
     HISTORY,
     INSTRUMENTS,
+    LEVERAGE,
     ORDERBOOK,
     POSITIONS,
     QUERY_API,
@@ -222,7 +223,7 @@ class Bybit(Dialect):
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:
         """The account's margin mode and the symbol's leverage, which its row tells also when flat."""
         asked = {**LINEAR, "symbol": instrument.exchange_symbol}
-        info, positions = await asyncio.gather(self._client.read(ACCOUNT_INFO), self._client.read(POSITIONS, asked))
+        info, positions = await asyncio.gather(self._client.read(ACCOUNT_INFO), self._client.read(LEVERAGE, asked))
         rows = _row(positions).row("result").rows("list")
         if len(rows) != 1:
             raise MalformedReply(f"{instrument.symbol}: {ONE_WAY_REMEDY}" if rows else "position/list: no row")
@@ -243,7 +244,7 @@ class Bybit(Dialect):
         """The key's rights, the account's kind, margin mode and position mode."""
         key = _row(await self._client.read(QUERY_API)).row("result")
         mode = _row(await self._client.read(ACCOUNT_INFO)).row("result").choice("marginMode", MARGIN_MODES)
-        rows = _row(await self._client.read(POSITIONS, {**LINEAR, "symbol": "BTCUSDT"})).row("result").rows("list")
+        rows = _row(await self._client.read(LEVERAGE, {**LINEAR, "symbol": "BTCUSDT"})).row("result").rows("list")
         rights = key.row("permissions").fields
         return [
             trading_right(may_trade=key.text("readOnly") == "0" and "Order" in str(rights.get("ContractTrade"))),

@@ -17,7 +17,10 @@ TIME, TICKERS, INSTRUMENTS = _public("time"), _public("tickers"), _public("instr
 ORDERBOOK = _public("orderbook")
 WALLET = _private("GET", "account/wallet-balance")
 ACCOUNT_INFO = _private("GET", "account/info")
-POSITIONS = _private("GET", "position/list")
+POSITIONS = _private("GET", "position/list", Lane.LOOK_UP)
+LEVERAGE = _private("GET", "position/list")
+"""The same request for one symbol's leverage, which only increases ask for: exits need positions and go first."""
+
 REALTIME = _private("GET", "order/realtime", Lane.LOOK_UP)
 HISTORY = _private("GET", "order/history", Lane.LOOK_UP)
 CREATE = _private("POST", "order/create")
@@ -28,10 +31,14 @@ SET_MARGIN_MODE = _private("POST", "account/set-margin-mode")
 SWITCH_MODE = _private("POST", "position/switch-mode")
 QUERY_API = _private("GET", "user/query-api")
 
-READS = (WALLET, ACCOUNT_INFO, POSITIONS, REALTIME, HISTORY, QUERY_API)
+READS = (WALLET, ACCOUNT_INFO, QUERY_API)
+LOOK_UPS = (REALTIME, HISTORY)
 WRITES = (CREATE, CANCEL, SET_LEVERAGE, SET_MARGIN_MODE, SWITCH_MODE)
 
 BUDGETS = (
-    *(Budget(call.budgets[0], 10, 1.0) for call in (*READS, *WRITES)),
+    # Nothing urgent ever reads; what is left is for the time that requests are on their way.
+    *(Budget(call.budgets[0], 10, 1.0, reserve=0.1) for call in READS),
+    Budget(POSITIONS.budgets[0], 10, 1.0, reserve=0.4),
+    *(Budget(call.budgets[0], 10, 1.0) for call in (*LOOK_UPS, *WRITES)),
     Budget("address", 600, 5.0, shared=True),
 )

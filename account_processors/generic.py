@@ -134,7 +134,7 @@ class Unified(Dialect):
         """Unified positions; contracts and side must be told."""
         await self._markets()
         positions: dict[Symbol, Position] = {}
-        for told in await self._client.read_with(READ, lambda exchange: exchange.fetch_positions()):
+        for told in await self._client.read_with(SETTLE, lambda exchange: exchange.fetch_positions()):
             row = Row(told, "position")
             contracts = row.decimal("contracts")
             instrument = listing.instrument_of(self._id_of(row.text("symbol"))) if contracts else None

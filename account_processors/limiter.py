@@ -12,7 +12,8 @@ class Lane(IntEnum):
 
     ORDINARY = 0
     LOOK_UP = 1
-    """Orders whose fate is open: may use half of the reserve, and waits like all others after a limit or a ban."""
+    """Orders whose fate is open, and positions, without which nothing can be closed: may use half of the reserve, and
+    wait like all others after a limit or a ban."""
     REDUCTION = 2
     """May use the reserve, and goes also while the exchange wants to be left alone."""
 

@@ -71,7 +71,7 @@ def _private(method: str, path: str, budget: str, lane: Lane = Lane.ORDINARY) ->
 
 PING, TICKER, DETAIL = _public("ping"), _public("ticker"), _public("detail", "detail")
 ASSETS = _private("GET", "account/assets", "account")
-POSITIONS = _private("GET", "position/open_positions", "positions")
+POSITIONS = _private("GET", "position/open_positions", "positions", Lane.LOOK_UP)
 BY_CLIENT_ID = _private("GET", "order/external/{symbol}/{external_oid}", "orders", Lane.LOOK_UP)
 HISTORY = _private("GET", "order/list/history_orders", "orders", Lane.LOOK_UP)
 CREATE = _private("POST", "order/create", "trade")

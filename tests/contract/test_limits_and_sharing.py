@@ -83,6 +83,20 @@ def test_an_order_that_our_own_budget_holds_back_too_long_is_a_proven_refusal(na
     play(name, scene, calls=CallSettings(longest_wait_before_write_seconds=0.0, read_tries=1))
 
 
+def test_on_bybit_many_increases_that_read_their_leverage_do_not_hold_up_the_positions_of_an_exit() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        await bench.pause(2)
+        settings = [asyncio.create_task(bench.exchange.read_settings(BTC)) for _ in range(40)]
+        await bench.pause(0.1)
+        began = asyncio.get_running_loop().time()
+        assert isinstance(await bench.exchange.read_positions(), Known)
+        assert asyncio.get_running_loop().time() - began < 0.05
+        await asyncio.gather(*settings)
+
+    play("bybit", scene, calls=PATIENT)
+
+
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_rules_are_read_once_an_hour_for_all_accounts_of_an_exchange(name: str) -> None:
     async def scene(bench: Bench) -> None:
