@@ -210,7 +210,7 @@ class CcxtClient:
             raise failure
         return envelope
 
-    def _heed(self, call: Call, failure: CallFailed, exchange: Any) -> float | None:  # noqa: ANN401
+    def _heed(self, call: Call, failure: CallFailed, exchange: Any) -> float | None:  # noqa: ANN401 - ccxt has no types
         """Obey what a failure asks of the calls that follow; how long it asks to wait."""
         if failure.meaning is RefusalReason.CLOCK:
             self.clock_offset.expire()
@@ -255,7 +255,7 @@ class CcxtClient:
         spread = sum(map(ord, self._keys.api_key + call.path)) % 101
         return 1.0 - spread / 202
 
-    def _build(self) -> Any:  # noqa: ANN401
+    def _build(self) -> Any:  # noqa: ANN401 - ccxt has no types
         """The ccxt object. Only constructor options, session, addresses and clock are ours; a test pins this list."""
         config: dict[str, object] = {
             "enableRateLimit": False,

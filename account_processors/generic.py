@@ -104,7 +104,7 @@ class Unified(Dialect):
     async def ask_time(self) -> datetime:
         """Where the exchange tells its time; otherwise it is taken to agree with ours."""
 
-        async def ask(exchange: Any) -> int | None:  # noqa: ANN401
+        async def ask(exchange: Any) -> int | None:  # noqa: ANN401 - ccxt has no types
             return int(await exchange.fetch_time()) if exchange.has.get("fetchTime") else None
 
         told = await self._client.read_with(Call("GET", (), "time", ("calls",), is_signed=False), ask)
@@ -327,7 +327,7 @@ async def _create_order(exchange: Any, order: Mapping[str, object]) -> str:  # n
     return Row(await exchange.create_order(**order), "order").text("id")
 
 
-async def _tickers(exchange: Any, symbols: list[str]) -> list[Any]:  # noqa: ANN401
+async def _tickers(exchange: Any, symbols: list[str]) -> list[Any]:  # noqa: ANN401 - ccxt has no types
     if len(symbols) > 1 and exchange.has.get("fetchTickers"):
         return list((await exchange.fetch_tickers(symbols)).values())
     return [await exchange.fetch_ticker(symbol) for symbol in symbols]

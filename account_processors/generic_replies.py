@@ -59,7 +59,7 @@ def read_market(market: Mapping[str, Any], precision_mode: int) -> Instrument:
     )
 
 
-def addresses_at(table: object, base: str) -> Any:  # noqa: ANN401
+def addresses_at(table: object, base: str) -> Any:  # noqa: ANN401 - ccxt has no types
     """The same paths as in ccxt's table, at another base."""
     if isinstance(table, Mapping):
         return {name: addresses_at(inner, base) for name, inner in table.items()}

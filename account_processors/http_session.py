@@ -28,15 +28,15 @@ class DirectSession:
         """One GET."""
         return self._session.get(url, allow_redirects=False, **options)
 
-    def post(self, url: Any, **options: Any) -> Any:  # noqa: ANN401
+    def post(self, url: Any, **options: Any) -> Any:  # noqa: ANN401 - as aiohttp has it
         """One POST."""
         return self._session.post(url, allow_redirects=False, **options)
 
-    def put(self, url: Any, **options: Any) -> Any:  # noqa: ANN401
+    def put(self, url: Any, **options: Any) -> Any:  # noqa: ANN401 - as aiohttp has it
         """One PUT."""
         return self._session.put(url, allow_redirects=False, **options)
 
-    def delete(self, url: Any, **options: Any) -> Any:  # noqa: ANN401
+    def delete(self, url: Any, **options: Any) -> Any:  # noqa: ANN401 - as aiohttp has it
         """One DELETE."""
         return self._session.delete(url, allow_redirects=False, **options)
 

@@ -160,8 +160,8 @@ def _windows(profile: Profile, shared: _Shared) -> list[Window]:
     ]
 
 
-def _opener(session: Any, own: list[DirectSession]) -> Callable[[], Any]:  # noqa: ANN401
-    def open_session() -> Any:  # noqa: ANN401
+def _opener(session: Any, own: list[DirectSession]) -> Callable[[], Any]:  # noqa: ANN401 - ccxt has no types
+    def open_session() -> Any:  # noqa: ANN401 - ccxt has no types
         if session is not None:
             return session
         if not own:

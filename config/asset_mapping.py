@@ -138,7 +138,7 @@ def apply_setting(sources: dict[SourceName, SourceEntries], setting: str, consol
 def show_summary(console: Console, sources: Mapping[SourceName, SourceEntries]) -> None:
     """Every source with all its mappings; one without says so."""
     from rich.box import ASCII2  # noqa: PLC0415 - questions start without it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - questions start without it
 
     table = Table("Signal source", "Source symbol", "Unified symbol", box=ASCII2)
     for source, entries in sources.items():

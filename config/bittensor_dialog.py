@@ -115,7 +115,7 @@ def _read_value(edited: Mapping[str, Any], field: str, text: str, path: Path) ->
 def _show(console: Console, edited: Mapping[str, Any], *, is_brief: bool) -> None:
     """The settings in force; briefly: those that were asked for, and others that are not the default."""
     from rich.box import ASCII2  # noqa: PLC0415 - questions start without it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - questions start without it
 
     table = Table("field", "value", "default", box=ASCII2)
     asked = {field for fields in SECTIONS.values() for field in fields}

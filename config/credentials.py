@@ -136,7 +136,7 @@ def configure_credentials(
 def show_summary(console: Console, document: CredentialsDocument) -> None:
     """Every account, what it reaches and which secrets it has, masked."""
     from rich.box import ASCII2  # noqa: PLC0415 - questions start without it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - questions start without it
 
     table = Table("Account", "Mode", "API key", "API secret", "API passphrase", box=ASCII2)
     bittensor = document.bittensor_sn8

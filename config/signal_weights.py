@@ -197,7 +197,7 @@ def apply_setting(pairs: dict[Symbol, Pair], mapped: Mapping[Symbol, Sequence[So
 def show_summary(console: Console, pairs: Iterable[Pair]) -> None:
     """Leverage and every weight of every pair, each pair's total, and all of them together for information."""
     from rich.box import ASCII2  # noqa: PLC0415 - questions start without it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - questions start without it
 
     table = Table("Symbol", "Leverage", "Signal source", "Weight", "Total weight", box=ASCII2)
     total = ZERO

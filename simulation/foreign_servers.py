@@ -320,7 +320,7 @@ def hyperliquid(exchange: MiniExchange, method: str, path: str, params: dict[str
         return 200, {"status": "ok", "response": {"type": "order", "data": {"statuses": [error]}}}
 
 
-def _hyperliquid_info(exchange: MiniExchange, params: dict[str, Any]) -> Any:  # noqa: ANN401
+def _hyperliquid_info(exchange: MiniExchange, params: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     match params["type"]:
         case "metaAndAssetCtxs":
             context = {
@@ -367,7 +367,7 @@ def _hyperliquid_positions(exchange: MiniExchange) -> list[Any]:
     ]
 
 
-def _hyperliquid_action(exchange: MiniExchange, action: dict[str, Any]) -> Any:  # noqa: ANN401
+def _hyperliquid_action(exchange: MiniExchange, action: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     if action["type"] == "updateLeverage":
         exchange.leverage = action["leverage"]
         exchange.margin_mode = "cross" if action["isCross"] else "isolated"

@@ -100,7 +100,7 @@ class VaultKey:
     def _ask(self, request: Callable[[], T]) -> T:
         """The answer, or a failure without the request's secrets."""
         from hvac.exceptions import VaultError  # noqa: PLC0415 - an extra
-        from requests import RequestException  # noqa: PLC0415 - comes with it
+        from requests import RequestException  # noqa: PLC0415 - in the extra as well
 
         try:
             return request()
