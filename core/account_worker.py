@@ -1,7 +1,6 @@
 """One account, one pass at a time: read once, decide, and let every symbol close its gap."""
 
 import asyncio
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -24,6 +23,7 @@ from core.model.reading import Barred, Known, Reading, Unknown
 from core.model.signal import MergedTarget
 from core.model.standing import SetStanding, Standing
 from core.model.target import Targets
+from core.pass_teller import PassTeller
 from core.plan_executor import PlanExecutor
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange, SymbolSettings
@@ -34,8 +34,6 @@ from core.position_reader import PositionReader
 from core.quarantine import Quarantine
 from core.symbol_tasks import SymbolTasks, not_looked_at
 from core.symbol_worker import Surroundings, SymbolWorker
-
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 MIN_PASS_SECONDS = 0.05
 """The least time between two passes that nobody woke."""
@@ -74,9 +72,9 @@ class AccountWorker:
         self._symbols: dict[Symbol, SymbolWorker] = {}
         self._targets: Targets | None = None
         self._wake = asyncio.Event()
-        self._tasks = SymbolTasks(policy.max_concurrent_symbols, self._wake, clock, self._tell_fault)
+        self._teller = PassTeller(policy.account, telemetry)
+        self._tasks = SymbolTasks(policy.max_concurrent_symbols, self._wake, clock, self._teller.tell_fault)
         self._next_pass_seconds = 0.0
-        self._told: dict[Symbol, str] = {}
         self._doubt_again = 0.0
 
     def hand_over(self, targets: Targets) -> None:
@@ -130,14 +128,14 @@ class AccountWorker:
         if not self._take_reads(readings.snapshot):
             why = self._quarantine.why or self.watch.health.why
             unknown = [not_looked_at(symbol, why) for symbol in self._pursued(targets)]
-            return self._report(targets, readings, self._tell_changes(unknown))
+            return self._report(targets, readings, self._teller.tell_changes(unknown))
         await self._limits.watch_losses(readings.snapshot.equity)
         unsized = await self._decide(targets, readings)
         await self._doubt_halts(targets, readings)
         outcomes = await self._pursue_all(targets, readings, unsized)
         looked_at = {outcome.symbol for outcome in outcomes}
         outcomes += [not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
-        self._next_pass_seconds = self._seconds_to_next_pass(self._tell_changes(outcomes))
+        self._next_pass_seconds = self._seconds_to_next_pass(self._teller.tell_changes(outcomes))
         return self._report(targets, readings, outcomes)
 
     def confirmed_depths(self, report: PassReport) -> dict[Symbol, Decimal]:
@@ -236,7 +234,7 @@ class AccountWorker:
             pending |= {event.symbol: event.decision for event in decided if isinstance(event, DecisionMade)}
         if events:
             await self._journal.note(*events)
-            self._tell_decisions(pending)
+            self._teller.tell_decisions(pending)
         return unsized
 
     def _decide_symbol(
@@ -326,36 +324,6 @@ class AccountWorker:
             trouble=self._quarantine.why or self.watch.trouble() or self._journal.problem(),
             is_armed=self.policy.is_armed,
         )
-
-    def _tell_decisions(self, decisions: Mapping[Symbol, Decision]) -> None:
-        for symbol, made in decisions.items():
-            self._telemetry.tell(
-                "target decided",
-                account=str(self.policy.account),
-                symbol=symbol,
-                decision=made.number,
-                depth=made.depth,
-                leverage=made.leverage,
-                equity=made.equity,
-                price=made.price,
-                quantity=made.quantity,
-                unreachable=made.unreachable,
-                capped=made.capped,
-            )
-
-    def _tell_changes(self, outcomes: Iterable[SymbolOutcome]) -> Sequence[SymbolOutcome]:
-        """Say why a symbol is not where it should be, once per reason; other numbers in it are no other reason."""
-        told = list(outcomes)
-        for outcome in told:
-            reason = _NUMBER.sub("#", outcome.why)
-            if self._told.get(outcome.symbol, "") != reason:
-                self._told[outcome.symbol] = reason
-                event = "symbol waits" if outcome.why else "symbol in order"
-                self._telemetry.tell(event, account=str(self.policy.account), symbol=outcome.symbol, why=outcome.why)
-        return told
-
-    def _tell_fault(self, symbol: Symbol, why: str) -> None:
-        self._telemetry.tell("symbol failed unexpectedly", account=str(self.policy.account), symbol=symbol, why=why)
 
     def _seconds_to_next_pass(self, outcomes: Iterable[SymbolOutcome]) -> float:
         now = self._clock.now()

@@ -103,7 +103,8 @@ class EngineState(Collector):
     def _standings(self) -> Metric:
         standings = _gauge("standing", "1 for everything that is not active, by scope.", "scope", "standing", "by")
         for scope, entry in self._journal.standings().by_scope.items():
-            standings.add_metric([str(scope), entry.standing, "operator"], 1)
+            by = "engine" if entry.by == "engine" else "operator"
+            standings.add_metric([str(scope), entry.standing, by], 1)
         for policy in self._policies:
             for ledger in self._journal.ledgers(policy.account):
                 if ledger.standing is not Standing.ACTIVE:

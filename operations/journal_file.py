@@ -10,27 +10,30 @@ import apsw
 import msgspec
 
 from core.decisions.fold_journal import fold_changes
-from core.model import events as vocabulary
-from core.model.events import Event, SymbolEvent
+from core.model.events import Event
 from core.model.failures import StorageFailure
 from core.model.identity import INSTALLATION_TAG_LENGTH, AccountId, SourceName, Symbol
-from core.model.ledger import LedgerKey, SymbolLedger
+from core.model.ledger import SymbolLedger
 from core.model.risk import ValueMarks
 from core.model.signal import SourceFrame
 from core.model.standing import STANDING_OF, OperatorCommand, SetStanding, Standings
 from operations.committers import Committer, commit_inline
+from operations.journal_rows import (
+    MARKS_PREFIX,
+    Row,
+    decode_event,
+    event_row,
+    ledger_row,
+    read_frames,
+    read_ledgers,
+    read_marks,
+    read_meta,
+    read_standings,
+    standings_rows,
+)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 EPOCH_BYTES = 16
-MARKS_PREFIX = "value_marks "
-
-_KINDS: dict[str, type[SymbolEvent]] = {
-    name: kind
-    for name, kind in vars(vocabulary).items()
-    if isinstance(kind, type) and issubclass(kind, SymbolEvent) and kind is not SymbolEvent
-}
-
-Row = tuple[str, tuple[str, ...]]
 
 
 class JournalFile:
@@ -45,16 +48,16 @@ class JournalFile:
         self._connection = connection
         self._committer = committer
         self._chance = chance
-        self._ledgers = dict(_read_ledgers(connection))
+        self._ledgers = dict(read_ledgers(connection))
         self._by_account: dict[AccountId, dict[Symbol, SymbolLedger]] = {}
         for (account, symbol), ledger in self._ledgers.items():
             self._by_account.setdefault(account, {})[symbol] = ledger
-        self._frames = dict(_read_frames(connection))
-        self._standings = _read_standings(connection)
-        self._marks = dict(_read_marks(connection))
-        self._last_command = int(_read_meta(connection, "last_command") or 0)
-        self._epoch = _read_meta(connection, "epoch")
-        self._tag = _read_meta(connection, "tag")
+        self._frames = dict(read_frames(connection))
+        self._standings = read_standings(connection)
+        self._marks = dict(read_marks(connection))
+        self._last_command = int(read_meta(connection, "last_command") or 0)
+        self._epoch = read_meta(connection, "epoch")
+        self._tag = read_meta(connection, "tag")
         self._waiting: list[Row] = []
         self._flush: asyncio.Task[bool] | None = None
         self._broken = ""
@@ -142,7 +145,7 @@ class JournalFile:
         """The newest events of one symbol, oldest first."""
         query = "SELECT kind, payload FROM events WHERE account = ? AND symbol = ? ORDER BY sequence DESC LIMIT ?"
         rows = list(self._connection.execute(query, (str(account), symbol, limit)))
-        return [_decode_event(str(kind), str(payload)) for kind, payload in reversed(rows)]
+        return [decode_event(str(kind), str(payload)) for kind, payload in reversed(rows)]
 
     def state_hash(self) -> str:
         """SHA-256 over everything that the journal adds up to, the same before and after a restart."""
@@ -163,11 +166,11 @@ class JournalFile:
         self._ledgers.update(changed)
         for (account, symbol), ledger in changed.items():
             self._by_account.setdefault(account, {})[symbol] = ledger
-        return [_event_row(event) for event in events] + [_ledger_row(key, ledger) for key, ledger in changed.items()]
+        return [event_row(event) for event in events] + [ledger_row(key, ledger) for key, ledger in changed.items()]
 
     def _stand(self, entry: SetStanding) -> list[Row]:
         self._standings = self._standings.with_entry(entry)
-        return _standings_rows(self._standings)
+        return standings_rows(self._standings)
 
     async def _write(self, rows: list[Row]) -> None:
         if not await self._try_to_write(rows):
@@ -270,64 +273,6 @@ def _tag_of(epoch: str) -> str:
         number, digit = divmod(number, len(digits))
         tag += digits[digit]
     return tag
-
-
-def _event_row(event: Event) -> Row:
-    payload = msgspec.json.encode(event).decode()
-    values = (event.at.isoformat(), type(event).__name__, str(event.account), event.symbol, payload)
-    return "INSERT INTO events (at, kind, account, symbol, payload) VALUES (?, ?, ?, ?, ?)", values
-
-
-def _ledger_row(key: LedgerKey, ledger: SymbolLedger) -> Row:
-    account, symbol = key
-    payload = msgspec.json.encode(ledger).decode()
-    statement = (
-        "INSERT INTO ledgers VALUES (?, ?, ?) ON CONFLICT (account, symbol) DO UPDATE SET payload = excluded.payload"
-    )
-    return statement, (str(account), symbol, payload)
-
-
-def _standings_rows(standings: Standings) -> list[Row]:
-    rows: list[Row] = [("DELETE FROM standings", ())]
-    for scope, entry in standings.by_scope.items():
-        rows.append(("INSERT INTO standings VALUES (?, ?)", (str(scope), msgspec.json.encode(entry).decode())))
-    return rows
-
-
-def _read_standings(connection: apsw.Connection) -> Standings:
-    entries = [
-        msgspec.json.decode(str(payload), type=SetStanding)
-        for (payload,) in connection.execute("SELECT payload FROM standings ORDER BY rowid")
-    ]
-    return Standings({entry.scope: entry for entry in entries})
-
-
-def _decode_event(kind: str, payload: str) -> Event:
-    return msgspec.json.decode(payload, type=_KINDS[kind])  # type: ignore[return-value]  # every kind is in the union
-
-
-def _read_ledgers(connection: apsw.Connection) -> Iterator[tuple[LedgerKey, SymbolLedger]]:
-    for (payload,) in connection.execute("SELECT payload FROM ledgers ORDER BY rowid"):
-        ledger = msgspec.json.decode(str(payload), type=SymbolLedger)
-        yield (ledger.account, ledger.symbol), ledger
-
-
-def _read_frames(connection: apsw.Connection) -> Iterator[tuple[SourceName, SourceFrame]]:
-    for (payload,) in connection.execute("SELECT payload FROM frames"):
-        frame = msgspec.json.decode(str(payload), type=SourceFrame)
-        yield frame.source, frame
-
-
-def _read_marks(connection: apsw.Connection) -> Iterator[tuple[AccountId, ValueMarks]]:
-    query = "SELECT key, value FROM meta WHERE key LIKE ? ORDER BY key"
-    for key, payload in connection.execute(query, (f"{MARKS_PREFIX}%",)):
-        account = AccountId.parse(str(key).removeprefix(MARKS_PREFIX))
-        yield account, msgspec.json.decode(str(payload), type=ValueMarks)
-
-
-def _read_meta(connection: apsw.Connection, key: str) -> str:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return str(row[0]) if row else ""
 
 
 @contextmanager
