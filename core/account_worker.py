@@ -35,6 +35,9 @@ from core.quarantine import Quarantine
 from core.symbol_tasks import SymbolTasks, not_looked_at
 from core.symbol_worker import Surroundings, SymbolWorker
 
+MOST_SETTINGS_AHEAD = 5
+"""How many symbols' settings a pass reads at its start: exits wait for that, and exchanges allow some ten a second."""
+
 MIN_PASS_SECONDS = 0.05
 """The least time between two passes that nobody woke."""
 
@@ -187,8 +190,9 @@ class AccountWorker:
             for target in self._wanted(targets).values()
             if not target.is_flat and asks_for_decision(self._ledger(target.symbol), target)
         ]
-        settings = await asyncio.gather(*(self._exchange.read_settings(symbol) for symbol in symbols))
-        return dict(zip(symbols, settings, strict=True))
+        soon = symbols[:MOST_SETTINGS_AHEAD]
+        settings = await asyncio.gather(*(self._exchange.read_settings(symbol) for symbol in soon))
+        return dict(zip(soon, settings, strict=True))
 
     async def _doubt_halts(self, targets: Targets, readings: Readings) -> None:
         """A market that was halted may trade again: read the rules anew, at most once per full check."""

@@ -9,8 +9,10 @@ from pathlib import Path
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.order import OrderIntent, OrderLookup, RefusalReason, RefusedOutcome, SubmitOutcome
 from core.model.policy import AccountPolicy
+from core.model.position import MarginMode, SymbolSettings
+from core.model.reading import Reading
 from core.model.standing import Verb
-from simulation.bare_exchange import BareExchange
+from simulation.bare_exchange import SETTING_CAPABILITIES, BareExchange
 from simulation.bare_world import World, live, weigh
 
 BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
@@ -154,6 +156,35 @@ def test_an_exit_does_not_queue_behind_an_entry_of_its_own_that_has_not_begun(tm
         await while_running(world, trade())
 
     live(tmp_path, story, TWO_AT_ONCE)
+
+
+def test_an_exit_does_not_wait_while_the_settings_of_many_entries_are_read(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        list_coins(world, "0.04", "BTC")
+        exchange, one_at_a_time = world.exchange, asyncio.Lock()
+        exchange.capabilities = SETTING_CAPABILITIES
+        for symbol in exchange.rules:
+            exchange.settings[symbol] = SymbolSettings(MarginMode.ISOLATED, D(3))
+        world.sources.say(BTC="1")
+        await world.cycle()
+        read = exchange.read_settings
+
+        async def read_slowly(symbol: Symbol) -> Reading[SymbolSettings]:
+            async with one_at_a_time:
+                await asyncio.sleep(0.3)
+                return await read(symbol)
+
+        exchange.read_settings = read_slowly  # type: ignore[method-assign]
+
+        async def trade() -> None:
+            say_coins(world, "0.5", BTC="1")
+            await asyncio.sleep(1)
+            say_coins(world, "0.5", BTC="0")
+            assert await seconds_until(lambda: not world.held(BTC)) < 2.5
+
+        await while_running(world, trade())
+
+    live(tmp_path, story)
 
 
 def test_an_exit_that_was_refused_is_tried_again_while_another_symbol_is_still_busy(tmp_path: Path) -> None:
