@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from account_processors.books import Book, levels_of
 from account_processors.bybit_calls import (
@@ -59,6 +60,9 @@ from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Refus
 from core.model.position import MarginMode, Position, Quote
 from core.ports.exchange import SymbolSettings
 
+if TYPE_CHECKING:
+    from account_processors.ccxt_client import CcxtClient
+
 LINEAR = {"category": "linear"}
 MARGIN_MODES = {
     "ISOLATED_MARGIN": MarginMode.ISOLATED,
@@ -112,6 +116,10 @@ class Bybit(Dialect):
             ("x-bapi-limit-reset-timestamp", RESET_EPOCH_MILLISECONDS),
         ),
     )
+
+    def __init__(self, client: "CcxtClient") -> None:
+        super().__init__(client)
+        self._asking_mode: asyncio.Task[MarginMode] | None = None
 
     @staticmethod
     def envelope(body: object) -> Envelope:
@@ -223,12 +231,21 @@ class Bybit(Dialect):
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:
         """The account's margin mode and the symbol's leverage, which its row tells also when flat."""
         asked = {**LINEAR, "symbol": instrument.exchange_symbol}
-        info, positions = await asyncio.gather(self._client.read(ACCOUNT_INFO), self._client.read(LEVERAGE, asked))
+        mode, positions = await asyncio.gather(self._margin_mode(), self._client.read(LEVERAGE, asked))
         rows = _row(positions).row("result").rows("list")
         if len(rows) != 1:
             raise MalformedReply(f"{instrument.symbol}: {ONE_WAY_REMEDY}" if rows else "position/list: no row")
-        mode = _row(info).row("result").choice("marginMode", MARGIN_MODES)
         return SymbolSettings(mode, rows[0].decimal("leverage"))
+
+    async def _margin_mode(self) -> MarginMode:
+        """Asked once for all symbols that want it in the same turn of the loop; a later one gets a later answer."""
+        if self._asking_mode is None:
+            self._asking_mode = asyncio.create_task(self._ask_margin_mode())
+        return await asyncio.shield(self._asking_mode)
+
+    async def _ask_margin_mode(self) -> MarginMode:
+        self._asking_mode = None
+        return _row(await self._client.read(ACCOUNT_INFO)).row("result").choice("marginMode", MARGIN_MODES)
 
     async def set_leverage(self, instrument: Instrument, leverage: Decimal, margin_mode: MarginMode) -> None:
         """Both sides alike, as one-way mode wants it; "not modified" is 110043."""

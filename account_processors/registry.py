@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import entry_points
+from math import inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -52,6 +53,7 @@ def connect(
     urls: Mapping[str, object] | None = None,
     calls: CallSettings | None = None,
     read_lag_bound_seconds: float = 3.0,
+    keeps_budgets: bool = True,
 ) -> CcxtExchange:
     """Connect one account; nothing is sent before the first read. To be called on the event loop that will use it.
 
@@ -63,9 +65,11 @@ def connect(
         urls: ccxt's table of addresses; None takes the settings', and for live accounts the exchange's own.
         calls: Timeouts and tries.
         read_lag_bound_seconds: How long position reads may trail behind fills here.
+        keeps_budgets: False paces no call, to measure the engine itself in front of an exchange without limits.
 
     Raises:
-        InvalidInput: If the exchange is not known, keys are missing, or the addresses do not fit the mode.
+        InvalidInput: If the exchange is not known, keys are missing, the addresses do not fit the mode, or a live
+            account would not keep the exchange's limits.
     """
     dialect_class = find_dialect(settings.account.exchange)
     profile = dialect_class.profile
@@ -77,13 +81,15 @@ def connect(
     check_hosts(settings.mode, str(settings.account), profile.ccxt_id, table)
     if settings.mode is AccountMode.LIVE and session is not None:
         raise InvalidInput(f"{settings.account}: a live account opens its own connections")
+    if settings.mode is AccountMode.LIVE and not keeps_budgets:
+        raise InvalidInput(f"{settings.account}: a live account keeps the exchange's limits")
     shared = _shared(profile, table)
     own_session: list[DirectSession] = []
     client = CcxtClient(
         profile=profile,
         envelope=dialect_class.envelope,
         keys=Keys(settings.api_key, settings.secret, settings.passphrase),
-        limiter=Limiter(_windows(profile, shared)),
+        limiter=Limiter(_windows(profile, shared) if keeps_budgets else _endless_windows(profile)),
         clock_offset=ClockOffset(clock, telemetry, str(settings.account)),
         settings=calls or CallSettings(),
         session=_opener(session, own_session),
@@ -158,6 +164,10 @@ def _windows(profile: Profile, shared: _Shared) -> list[Window]:
         shared.windows.setdefault(budget.name, Window(budget)) if budget.shared else Window(budget)
         for budget in profile.budgets
     ]
+
+
+def _endless_windows(profile: Profile) -> list[Window]:
+    return [Window(replace(budget, weight=inf)) for budget in profile.budgets]
 
 
 def _opener(session: Any, own: list[DirectSession]) -> Callable[[], Any]:  # noqa: ANN401 - ccxt has no types

@@ -32,7 +32,7 @@ from core.ports.settings import DefaultSettings, LiveSettings
 from core.ports.telemetry import Telemetry
 from core.position_reader import PositionReader
 from core.quarantine import Quarantine
-from core.symbol_tasks import SymbolTasks, not_looked_at
+from core.symbol_tasks import Place, SymbolTasks, not_looked_at
 from core.symbol_worker import Surroundings, SymbolWorker
 
 MOST_SETTINGS_AHEAD = 5
@@ -263,7 +263,9 @@ class AccountWorker:
         await self._tasks.wait()
         return self._tasks.collect()
 
-    async def _pursue(self, symbol: Symbol, targets: Targets, readings: Readings, unsized: str) -> SymbolOutcome:
+    async def _pursue(
+        self, symbol: Symbol, targets: Targets, readings: Readings, unsized: str, place: Place
+    ) -> SymbolOutcome:
         """Close one symbol's gap."""
         if isinstance(readings.instruments, Unknown):
             return not_looked_at(symbol, f"the exchange's rules are unknown: {readings.instruments.reason}")
@@ -276,6 +278,7 @@ class AccountWorker:
             unready=unsized or targets.unready.get(symbol, ""),
             operator=lambda: self._standing(symbol),
             is_superseded=lambda: self._is_superseded(symbol, targets),
+            lend_place=place.lent,
         )
         outcome = await self._worker_of(symbol).pursue(readings.snapshot.positions, around)
         return replace(outcome, why=unsized) if unsized and not outcome.why else outcome

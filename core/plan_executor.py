@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -63,6 +64,7 @@ class Unsettled:
 
 
 TradeResult = Settled | RefusedOutcome | Unsettled
+Around = Callable[[], AbstractAsyncContextManager[None]]
 Hurry = Callable[[], bool]
 """Whether something more urgent waits, so that asking for an order again and again should end."""
 
@@ -85,6 +87,7 @@ class PlanExecutor:
         margin_mode: MarginMode,
         leverage: Decimal,
         is_urgent: Hurry,
+        while_settling: Around = nullcontext,
     ) -> TradeResult:
         """Journal, send and settle the next order of a trade.
 
@@ -95,6 +98,7 @@ class PlanExecutor:
             margin_mode: The position's own for reductions, the wanted one for increases.
             leverage: What the order carries where leverage is a field of the order.
             is_urgent: Ends the patience with which the order's outcome is asked for.
+            while_settling: Entered when the order was sent and not refused, left when it is settled.
 
         Raises:
             core.model.failures.StorageFailure: If an increase could not be journaled; nothing was then sent.
@@ -108,8 +112,8 @@ class PlanExecutor:
             event = OrderResent(intent.account, intent.symbol, now, intent.client_order_id)
         if not await self._journal_before_send(event, intent):
             ledger = self._journal.ledger(intent.account, intent.symbol)
-            return await self.trade(ledger, trade, instrument, margin_mode, leverage, is_urgent)
-        return await self._send(intent, is_urgent)
+            return await self.trade(ledger, trade, instrument, margin_mode, leverage, is_urgent, while_settling)
+        return await self._send(intent, is_urgent, while_settling)
 
     async def settle(self, ledger: SymbolLedger) -> None:
         """Find out what became of every order that may still change the position, all at once."""
@@ -153,7 +157,7 @@ class PlanExecutor:
             raise
         return True
 
-    async def _send(self, intent: OrderIntent, is_urgent: Hurry) -> TradeResult:
+    async def _send(self, intent: OrderIntent, is_urgent: Hurry, while_settling: Around) -> TradeResult:
         try:
             outcome = await self._exchange.submit_order(intent)
         finally:
@@ -169,7 +173,8 @@ class PlanExecutor:
         else:
             self._tell("order outcome unknown", intent, detail=outcome.detail)
             await self._journal.note(OrderOutcomeUnknown(account, symbol, now, client_order_id, outcome.detail))
-        return await self._settle_order(intent, is_urgent)
+        async with while_settling():
+            return await self._settle_order(intent, is_urgent)
 
     async def _settle_order(self, intent: OrderIntent, is_urgent: Hurry | None) -> TradeResult:
         """Ask for the order by its id until it is final, proven absent, or patience ends; once without patience."""

@@ -1,7 +1,8 @@
 """The symbols of one account that are being worked on: exits in a lane of their own, stragglers, and how they end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from core.model.failures import EngineError
@@ -12,8 +13,43 @@ from core.ports.clock import Clock
 
 FAULT_RETRY_SECONDS = 5.0
 
-Work = Callable[[], Awaitable[SymbolOutcome]]
 TellFault = Callable[[Symbol, str], None]
+
+
+class Place:
+    """One of the places of a lane, held while a symbol is decided and sent, lent while it waits for what came of it."""
+
+    def __init__(self, lane: asyncio.Semaphore) -> None:
+        self._lane = lane
+        self._is_held = False
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Wait for the place, and give it back in the end."""
+        await self._take()
+        try:
+            yield
+        finally:
+            self._give()
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        """Let another symbol have it meanwhile; after a failure it is not taken again."""
+        self._give()
+        yield
+        await self._take()
+
+    async def _take(self) -> None:
+        await self._lane.acquire()
+        self._is_held = True
+
+    def _give(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._lane.release()
+
+
+Work = Callable[[Place], Awaitable[SymbolOutcome]]
 
 
 class SymbolTasks:
@@ -92,10 +128,11 @@ class SymbolTasks:
         return max(0.0, min(waits)) if waits else None
 
     async def _run(self, symbol: Symbol, work: Work, lane: asyncio.Semaphore) -> SymbolOutcome:
+        place = Place(lane)
         try:
-            async with lane:
+            async with place.held():
                 self._queued.discard(symbol)
-                return await work()
+                return await work(place)
         except EngineError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001 - the boundary of one symbol: a fault of ours stays in it

@@ -1,6 +1,8 @@
 """One symbol of one account: prove what is held, plan, send the next order, prove again, until nothing is left."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -53,6 +55,7 @@ class Surroundings:
         readings: Everything the pass read.
         unready: Why its sources forbid an increase, empty when they do not.
         operator: Tells the severest standing over the symbol now, None when active; it may change within a pass.
+        lend_place: Lets another symbol of the account be worked on while this one waits.
         is_superseded: Whether a newer target of the symbol has arrived; an increase then waits for the next pass.
     """
 
@@ -61,6 +64,7 @@ class Surroundings:
     unready: str
     operator: Callable[[], SetStanding | None]
     is_superseded: Callable[[], bool]
+    lend_place: Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class SymbolWorker:
         self._paced_decision = 0
         self._failed_reductions = 0
         self._reopened_decision = 0
+        self._read_ahead: Positions | None = None
 
     async def pursue(self, positions: Positions, around: Surroundings) -> SymbolOutcome:
         """Trade until a fresh read agrees with the decision, or something forbids to go on."""
@@ -135,8 +140,9 @@ class SymbolWorker:
             )
             if stop is not None:
                 return self._stopped(held, orders, stop)
-            positions = await self._reader.read()
-            around = replace(around, readings=replace(around.readings, settings={}))
+            positions = self._read_ahead or await self._reader.read()
+            if not (isinstance(trade, Trade) and trade.purpose.is_reduction):
+                around = replace(around, readings=replace(around.readings, settings={}))
         held = held_of(positions, self._symbol)
         return self._stopped(held, ORDERS_PER_PASS, _Stop("more orders follow in the next pass", 0.0))
 
@@ -239,8 +245,15 @@ class SymbolWorker:
     async def _send(
         self, trade: Trade, margin_mode: MarginMode, leverage: Decimal, around: Surroundings
     ) -> TradeResult:
+        self._read_ahead = None
         result = await self._executor.trade(
-            self._ledger, trade, around.instrument, margin_mode, leverage, around.is_superseded
+            self._ledger,
+            trade,
+            around.instrument,
+            margin_mode,
+            leverage,
+            around.is_superseded,
+            lambda: self._read_while_settling(around),
         )
         is_down = isinstance(result, RefusedOutcome) and result.reason is RefusalReason.MAINTENANCE
         if isinstance(result, Unsettled):
@@ -250,6 +263,18 @@ class SymbolWorker:
                 self._quarantine.end()
             self._watch.saw_order(_tell_refusal(result) if is_down and isinstance(result, RefusedOutcome) else "")
         return result
+
+    @asynccontextmanager
+    async def _read_while_settling(self, around: Surroundings) -> AsyncIterator[None]:
+        """Read the positions while the order is asked for, and let another symbol have the place.
+
+        Should the read be older than the order's last fill, the fills in the journal do not explain it, and the
+        prover reads again.
+        """
+        async with around.lend_place():
+            reading = asyncio.create_task(self._reader.read())
+            yield
+            self._read_ahead = await reading
 
     async def _face_unproven(
         self, unproven: Unproven, held: Decimal, positions: Positions, decision: Decision, around: Surroundings

@@ -1,11 +1,15 @@
 """Our budgets keep below the exchange's own, obey it when it says stop, and what accounts can share they share."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from account_processors.ccxt_client import CallSettings
+from account_processors.registry import connect
+from config.accounts import AccountMode
+from core.model.failures import InvalidInput
 from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side, UnknownOutcome
 from core.model.reading import Known, Unknown
 from paper.faults import Fault, FaultKind
@@ -141,3 +145,21 @@ def test_accounts_of_one_exchange_do_not_share_their_own_budgets_or_positions(na
         await other.close()
 
     play(name, scene)
+
+
+def test_without_budgets_nothing_is_paced_and_a_live_account_never_goes_without() -> None:
+    async def scene(bench: Bench) -> None:
+        urls = bench.house.urls("blofin")
+        unpaced = connect(
+            bench.settings, bench.clock, bench.told, session=bench.house.session(), urls=urls, keeps_budgets=False
+        )
+        await unpaced.read_positions()
+        more_than_the_ordinary_share = 450
+        readings = await asyncio.gather(*(unpaced.read_positions() for _ in range(more_than_the_ordinary_share)))
+        assert all(isinstance(reading, Known) for reading in readings)
+        await unpaced.close()
+        live = replace(bench.settings, mode=AccountMode.LIVE, urls={})
+        with pytest.raises(InvalidInput, match="limits"):
+            connect(live, bench.clock, bench.told, keeps_budgets=False)
+
+    play("blofin", scene)

@@ -1,5 +1,6 @@
 """Leverage, margin mode and position mode in each exchange's own scope; what is wider is never changed."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
@@ -37,6 +38,20 @@ def test_a_setting_is_proven_by_the_read_that_follows(name: str) -> None:
         assert must_know(await bench.exchange.read_settings(ETH)).leverage != Decimal(7)
 
     play(name, scene)
+
+
+def test_the_account_wide_margin_mode_is_asked_once_for_all_symbols_and_anew_by_a_later_read() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        before = bench.calls_of("account_info")
+        await asyncio.gather(*(bench.exchange.read_settings(symbol) for symbol in (BTC, ETH, BTC)))
+        assert bench.calls_of("account_info") == before + 1
+        first = asyncio.create_task(bench.exchange.read_settings(BTC))
+        await asyncio.sleep(0.001)
+        await asyncio.gather(first, bench.exchange.read_settings(ETH))
+        assert bench.calls_of("account_info") == before + 3
+
+    play("bybit", scene)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)

@@ -8,8 +8,9 @@ from pathlib import Path
 from core.model.identity import AccountId, Symbol
 from core.model.outcome import PassReport
 from core.model.policy import AccountPolicy, OnForeignChange
+from core.model.position import MarginMode, SymbolSettings
 from core.model.target import Targets
-from simulation.bare_exchange import BareExchange, Fault
+from simulation.bare_exchange import SETTING_CAPABILITIES, BareExchange, Fault
 from simulation.bare_world import RULES, World, live, weigh
 
 BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
@@ -64,6 +65,58 @@ def test_a_failure_of_one_account_changes_nothing_for_the_others(tmp_path: Path)
         assert set(world.view.depths) - {"bybit"} == {"blofin", "kucoin", "mexc"}
 
     live(tmp_path, story, *FOUR)
+
+
+def test_an_order_in_the_queue_waits_for_answers_and_not_for_the_look_ups_and_reads_that_follow(tmp_path: Path) -> None:
+    names = [f"C{number}" for number in range(30)]
+
+    async def story(world: World) -> None:
+        exchange, submit, sent_at = world.exchange, world.exchange.submit_order, []
+        exchange.latency_seconds = 1.0
+
+        async def timed_submit(intent):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            sent_at.append(round(asyncio.get_running_loop().time()))
+            return await submit(intent)
+
+        exchange.submit_order = timed_submit  # type: ignore[method-assign]
+        for name in names:
+            symbol = Symbol(f"{name}USDT")
+            exchange.rules[symbol] = replace(RULES[BTC], symbol=symbol)
+            exchange.prices[symbol] = D(100)
+            exchange.settings[symbol] = SymbolSettings(MarginMode.ISOLATED, D(3))
+        exchange.capabilities = SETTING_CAPABILITIES
+        world.config.config = weigh(**dict.fromkeys(names, "0.5"))
+        world.sources.say(**dict.fromkeys(names, "0.1"))  # type: ignore[arg-type]  # no coin is called source
+        await follow(world, 20)
+
+        assert sent_at == [1] * 10 + [2] * 10 + [3] * 10
+        assert len(exchange.executed) == 30
+
+    live(tmp_path, story, AccountPolicy(AccountId("bybit")))
+
+
+def test_between_close_and_open_of_a_flip_lies_one_round_trip(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        exchange, submit, sent_at = world.exchange, world.exchange.submit_order, []
+        exchange.latency_seconds = 1.0
+
+        async def timed_submit(intent):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            sent_at.append(round(asyncio.get_running_loop().time()))
+            return await submit(intent)
+
+        exchange.submit_order = timed_submit  # type: ignore[method-assign]
+        exchange.capabilities = SETTING_CAPABILITIES
+        exchange.settings[BTC] = SymbolSettings(MarginMode.ISOLATED, D(3))
+        world.sources.say(BTC="0.1")
+        await follow(world, 10)
+        world.sources.say(BTC="-0.1")
+        await follow(world, 10)
+
+        opened, closed, reopened = sent_at
+        assert (opened, reopened - closed) == (1, 2)  # the close itself, then look-up and read side by side
+        assert world.held() == D("-0.06")
+
+    live(tmp_path, story, AccountPolicy(AccountId("bybit")))
 
 
 def test_at_most_ten_symbols_are_worked_on_at_once_per_account(tmp_path: Path) -> None:

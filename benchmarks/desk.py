@@ -1,0 +1,229 @@
+"""The engine as it trades, over loopback exchanges of another process: real files, journal, adapters, ccxt, sockets."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from account_processors.ccxt_base import CcxtExchange
+from account_processors.registry import connect
+from benchmarks.exchange_process import Exchanges
+from benchmarks.tap import Tap
+from benchmarks.yardstick import Took
+from config.accounts import AccountMode, AccountSettings
+from config.files import format_json, write_atomically
+from config.home import Home
+from core.model.identity import AccountId, SourceName, Symbol
+from core.model.signal import SourceFrame, SourceSignal, SourceStatus
+from core.ports.telemetry import Telemetry
+from execute_trades import Engine, World
+from operations.committers import WriterThread
+from operations.file_watch import watch_folders
+from operations.logs import StructuredTelemetry, set_up_logs
+from operations.wall_clock import WallClock
+from signal_processors.depth_files import publish_frame
+
+EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
+MOST_SYMBOLS = 50
+COINS = 29 + MOST_SYMBOLS
+"""The exchanges' own table and so many made-up coins, X1 and on, which all of them list alike."""
+
+BALANCE_USDT = 1_000_000
+WEIGHT, LEVERAGE = Decimal("0.02"), 3
+SOURCE = SourceName("tradingview")
+LONGEST_ACTION_SECONDS = 300.0
+LOOK_SECONDS = 0.01
+DIGITS_OF_EPOCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is traded at once.
+
+    Attributes:
+        accounts: Spread evenly over the exchanges.
+        symbols: Of each account.
+    """
+
+    accounts: int
+    symbols: int
+
+    @property
+    def account_keys(self) -> list[tuple[str, str]]:
+        """Exchange and number of every account."""
+        return [(EXCHANGES[number % len(EXCHANGES)], str(number)) for number in range(self.accounts)]
+
+    @property
+    def names(self) -> list[Symbol]:
+        """The symbols."""
+        return [Symbol(f"X{number}USDT") for number in range(1, self.symbols + 1)]
+
+    def __str__(self) -> str:
+        return f"{self.accounts} x {self.symbols}"
+
+
+class Desk:
+    """An engine that runs, and what it sends."""
+
+    def __init__(self, home: Home, scale: Scale, engine: Engine, tap: Tap, exchanges: Sequence[CcxtExchange]) -> None:
+        self.scale = scale
+        self.engine = engine
+        self.tap = tap
+        self.exchanges = exchanges
+        self._home = home
+        self._sequence = 0
+        self._clock = WallClock()
+
+    async def act(self, depth: Decimal, orders_per_symbol: int, *, expected_accounts: int | None = None) -> Took:
+        """Publish a depth for every symbol, and wait until the orders are acknowledged and everything is proven.
+
+        Args:
+            depth: Of every symbol.
+            orders_per_symbol: That this asks for; 0 where the depth is what it was.
+            expected_accounts: How many of the accounts can answer, None for all.
+        """
+        accounts = self.scale.accounts if expected_accounts is None else expected_accounts
+        loop = asyncio.get_running_loop()
+        self.tap.begin(orders_per_symbol * self.scale.symbols * accounts)
+        self._publish(depth)
+        cpu, began = time.process_time(), loop.time()
+        async with asyncio.timeout(LONGEST_ACTION_SECONDS):
+            await self.tap.all_acknowledged()
+            while not (self.tap.is_quiet(accounts) and self._confirmed(depth) >= accounts):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_SECONDS)
+        whole, whole_cpu = loop.time() - began, time.process_time() - cpu
+        orders = self.tap.orders
+        if not orders:
+            read = max(one.ended for one in self.tap.asked) - began
+            return Took(read, read, whole_cpu, whole_cpu, whole)
+        last = max(orders, key=lambda one: one.ended)
+        first = min(one.ended for one in orders)
+        return Took(first - began, last.ended - began, last.cpu_seconds - cpu, whole_cpu, whole)
+
+    def _publish(self, depth: Decimal) -> None:
+        now = self._clock.now()
+        self._sequence += 1
+        signals = tuple(SourceSignal(SOURCE, symbol, depth, now) for symbol in self.scale.names)
+        frame = SourceFrame(
+            SOURCE, self._sequence, now, now, None, SourceStatus.OK, "", authenticated=True, signals=signals
+        )
+        publish_frame(self._home, frame)
+
+    def _confirmed(self, depth: Decimal) -> int:
+        """How many accounts have proven every symbol at the depth."""
+        return sum(self._is_confirmed(worker.policy.account, depth) for worker in self.engine.workers)
+
+    def _is_confirmed(self, account: AccountId, depth: Decimal) -> bool:
+        ledgers = [self.engine.journal.ledger(account, symbol) for symbol in self.scale.names]
+        return all(
+            ledger.is_confirmed and ledger.decision is not None and ledger.decision.depth == depth * WEIGHT
+            for ledger in ledgers
+        )
+
+
+@asynccontextmanager
+async def open_desk(
+    exchanges: Exchanges, scale: Scale, label: str, *, keeps_budgets: bool, symbols_at_once: int = 10
+) -> AsyncIterator[Desk]:
+    """An engine over accounts of its own, while the block runs.
+
+    Args:
+        exchanges: What it trades on.
+        scale: How many accounts and symbols.
+        label: Of its accounts.
+        keeps_budgets: Whether the adapters pace their calls by the published limits.
+        symbols_at_once: The accounts' cap.
+    """
+    clock, telemetry = WallClock(), StructuredTelemetry("bench")
+    async with AsyncExitStack() as stack:
+        home = Home(Path(stack.enter_context(TemporaryDirectory(prefix="bench-"))))
+        _write_config(home, scale)
+        accounts = [
+            replace(account, max_concurrent_symbols=symbols_at_once)
+            for account in await open_accounts(exchanges, scale, label)
+        ]
+        _set_up_logs(stack, home)
+        tap = Tap()
+        connected = connect_accounts(accounts, telemetry, keeps_budgets=keeps_budgets)
+        for exchange in connected:
+            tap.put_on(exchange)
+            stack.push_async_callback(exchange.close)
+        writer = WriterThread()
+        stack.callback(writer.close)
+        by_account = {exchange.account: exchange for exchange in connected}
+        epoch = f"{abs(hash(label)):x}".rjust(DIGITS_OF_EPOCH, "0")[:DIGITS_OF_EPOCH]
+        engine = Engine(home, accounts, World(clock, telemetry, writer, epoch, by_account))
+        stack.callback(engine.close)
+        desk = Desk(home, scale, engine, tap, connected)
+        await stack.enter_async_context(_running(engine))
+        yield desk
+
+
+@asynccontextmanager
+async def _running(engine: Engine) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    tasks = [
+        asyncio.create_task(watch_folders(engine.watched_folders(), engine.executor.nudge)),
+        asyncio.create_task(engine.run(stop)),
+    ]
+    try:
+        yield
+    finally:
+        stop.set()
+        await tasks[1]
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def open_accounts(exchanges: Exchanges, scale: Scale, label: str) -> list[AccountSettings]:
+    """The settings of new accounts at the exchanges."""
+    keyed = [(exchange, f"{label}-{number}") for exchange, number in scale.account_keys]
+    keys = await exchanges.open_accounts(keyed, BALANCE_USDT)
+    return [
+        AccountSettings(
+            AccountId(exchange, name),
+            AccountMode.SANDBOX,
+            api_key=key["api_key"],
+            secret=key["secret"],
+            passphrase=key["passphrase"],
+            urls={"base": key["base"]},
+            is_armed=True,
+        )
+        for (exchange, name), key in zip(keyed, keys, strict=True)
+    ]
+
+
+def connect_accounts(
+    accounts: Sequence[AccountSettings], telemetry: Telemetry, *, keeps_budgets: bool
+) -> list[CcxtExchange]:
+    """The adapters of the accounts, each with connections of its own."""
+    return [connect(account, WallClock(), telemetry, keeps_budgets=keeps_budgets) for account in accounts]
+
+
+def _set_up_logs(stack: AsyncExitStack, home: Home) -> None:
+    """As the service does, what would go to its terminal into nothing; both are part of what an order costs."""
+    set_up_logs("bench", home.logs)
+    nothing = stack.enter_context(open(os.devnull, "w"))  # noqa: PTH123, SIM115 - the stack closes it
+    handlers = logging.getLogger().handlers
+    for handler in handlers:
+        stack.callback(handler.close)
+        if type(handler) is logging.StreamHandler:
+            handler.setStream(nothing)
+    stack.callback(handlers.clear)
+
+
+def _write_config(home: Home, scale: Scale) -> None:
+    write_atomically(home.asset_mapping, format_json({SOURCE: {symbol: symbol for symbol in scale.names}}))
+    weights = [
+        {"symbol": symbol, "leverage": LEVERAGE, "sources": [{"source": SOURCE, "weight": WEIGHT}]}
+        for symbol in scale.names
+    ]
+    write_atomically(home.signal_weights, format_json(weights))
+    settings = {"risk": {"max_increases_per_minute": None}, "sources": {SOURCE: {"heartbeat_seconds": 3600}}}
+    write_atomically(home.engine_settings, format_json(settings))

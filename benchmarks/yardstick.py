@@ -1,0 +1,142 @@
+"""The yardstick: a bare client that sends what the engine sent, through the same ccxt classes, in the fewest waves.
+
+It reads, sends the orders in groups of the account's cap, and for a flip reads once more between close and open. It
+journals nothing, proves nothing and asks for no order again; nobody could trade on it, and nothing is faster.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from account_processors.ccxt_base import CcxtExchange
+from benchmarks.tap import CLIENT_ID_FIELDS, Asked
+
+GROUP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """What one account sends: reads and orders in turn.
+
+    Attributes:
+        reads: Before each wave of orders.
+        orders: One wave for open, resize and close, two for a flip.
+    """
+
+    reads: tuple[tuple[Asked, ...], ...]
+    orders: tuple[tuple[Asked, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How long something took.
+
+    Attributes:
+        first_seconds: Until the first order was acknowledged, the reads' end where there are none.
+        last_seconds: Until the last one was.
+        cpu_seconds: Processor time of this process until then.
+        whole_cpu_seconds: And until everything was proven; the same as before where nothing is proven.
+        whole_seconds: Until everything was proven.
+    """
+
+    first_seconds: float
+    last_seconds: float
+    cpu_seconds: float
+    whole_cpu_seconds: float
+    whole_seconds: float
+
+
+def waves_of(asked: Iterable[Asked]) -> dict[str, Waves]:
+    """What each account sent, without look-ups and proving reads, sorted into waves.
+
+    Args:
+        asked: What the engine sent for one action whose settings were in place, in the order of its answers.
+    """
+    by_account: dict[str, list[Asked]] = defaultdict(list)
+    for one in asked:
+        by_account[one.account].append(one)
+    return {account: _waves(sorted(sent, key=lambda one: one.began)) for account, sent in by_account.items()}
+
+
+def _waves(sent: Sequence[Asked]) -> Waves:
+    orders = [one for one in sent if one.is_order]
+    first_order = min((one.began for one in orders), default=float("inf"))
+    reads = tuple(one for one in sent if one.ended <= first_order and not one.is_order and not one.is_lookup)
+    seen: dict[str, int] = defaultdict(int)
+    turns: list[list[Asked]] = []
+    for order in orders:
+        turn = seen[_symbol_of(order)]
+        seen[_symbol_of(order)] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(order)
+    positions = tuple(one for one in reads if one.is_read_of_positions)
+    between = [positions for _ in turns[1:]]
+    return Waves((reads, *between), tuple(map(tuple, turns)))
+
+
+def _symbol_of(order: Asked) -> str:
+    params = order.params if isinstance(order.params, Mapping) else {}
+    return str(params.get("symbol") or params.get("instId"))
+
+
+class BareClient:
+    """Replays waves on accounts of its own.
+
+    Args:
+        connections: By the name of the account whose waves they replay.
+    """
+
+    def __init__(self, connections: Mapping[str, CcxtExchange]) -> None:
+        self._connections = {name: exchange.connection.raw() for name, exchange in connections.items()}
+        self._exchanges = connections
+        self._sent = 0
+
+    async def replay(self, waves: Mapping[str, Waves]) -> Took:
+        """Send the waves of all accounts side by side."""
+        loop = asyncio.get_running_loop()
+        cpu, began = time.process_time(), loop.time()
+        acknowledged: list[float] = []
+        await asyncio.gather(*(self._replay_account(name, told, acknowledged) for name, told in waves.items()))
+        seconds, cpu = loop.time() - began, time.process_time() - cpu
+        first = min(acknowledged) - began if acknowledged else seconds
+        last = max(acknowledged) - began if acknowledged else seconds
+        return Took(first, last, cpu, cpu, seconds)
+
+    async def send_all(self, asked: Iterable[Asked]) -> None:
+        """Send everything once, one after the other: to bring the accounts into the state of the engine's."""
+        for one in asked:
+            await self._send(one)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for exchange in self._exchanges.values():
+            await exchange.close()
+
+    async def _replay_account(self, name: str, waves: Waves, acknowledged: list[float]) -> None:
+        del name
+        for number, reads in enumerate(waves.reads):
+            await asyncio.gather(*map(self._send, reads))
+            orders = waves.orders[number] if number < len(waves.orders) else ()
+            for start in range(0, len(orders), GROUP):
+                await asyncio.gather(*(self._order(one, acknowledged) for one in orders[start : start + GROUP]))
+
+    async def _order(self, order: Asked, acknowledged: list[float]) -> None:
+        await self._send(order)
+        acknowledged.append(asyncio.get_running_loop().time())
+
+    async def _send(self, asked: Asked) -> Any:  # noqa: ANN401 - ccxt is untyped
+        params: Any = asked.params
+        if isinstance(params, Mapping):
+            params = {name: self._own(name, value) for name, value in params.items()}
+        return await self._connections[asked.account].request(asked.path, list(asked.api), asked.method, params)
+
+    def _own(self, name: str, value: object) -> object:
+        """Every order bears an id of its own."""
+        if name not in CLIENT_ID_FIELDS:
+            return value
+        self._sent += 1
+        return f"yardstick{self._sent}"
