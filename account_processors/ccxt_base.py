@@ -9,7 +9,7 @@ from account_processors.books import Book
 from account_processors.ccxt_client import CcxtClient
 from account_processors.clock_offset import ClockOffset
 from account_processors.dialect import Dialect
-from account_processors.instruments import InstrumentCache, Listing
+from account_processors.instruments import InstrumentCache, Listing, Unlisted
 from account_processors.orders import base_quantity, exchange_amount
 from account_processors.outcomes import CallFailed, outcome_of
 from account_processors.passport import Finding, Passport, inspect_account
@@ -113,7 +113,7 @@ class CcxtExchange:
         listing = await self._listing()
         if isinstance(listing, Unknown):
             return listing
-        return await self._read(lambda: self._dialect.read_positions(listing.value))
+        return await self._read(lambda: self._positions(listing.value))
 
     async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
         """The client order ids of the symbol's newest orders."""
@@ -227,6 +227,13 @@ class CcxtExchange:
         if isinstance(listing, Unknown):
             return listing
         return listing.value.instruments.get(symbol) or Unknown(f"{symbol} is not listed on {self._account.exchange}")
+
+    async def _positions(self, listing: Listing) -> Mapping[Symbol, Position]:
+        try:
+            return await self._dialect.read_positions(listing)
+        except Unlisted:
+            self._instruments.doubt()
+            raise
 
     async def _value(self) -> Decimal:
         value = await self._dialect.read_value()

@@ -15,9 +15,15 @@ from core.ports.clock import Clock
 FRESH_SECONDS = 3600.0
 RETRY_SECONDS = 30.0
 """How long old rules serve on after a refresh failed, before the next try."""
+LONGEST_WAIT_SECONDS = 1.0
+"""How long a read waits for a refresh while older rules can serve."""
 
 FIRST_RETRY_SECONDS = 1.0
 """The same while there are no rules at all."""
+
+
+class Unlisted(MalformedReply):
+    """An answer names an instrument that the list of instruments, as we have it, does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,11 @@ class Listing:
         """The rules behind an exchange's name, None for something listed that is no USDT perpetual.
 
         Raises:
-            MalformedReply: If the exchange never listed that name: its size cannot be read.
+            Unlisted: If the exchange never listed that name: its size cannot be read.
         """
         instrument = self.by_exchange_symbol.get(exchange_symbol)
         if instrument is None and exchange_symbol not in self.others:
-            raise MalformedReply(f"{exchange_symbol}: not in the exchange's list of instruments")
+            raise Unlisted(f"{exchange_symbol}: not in the exchange's list of instruments")
         return instrument
 
     def after(self, older: "Listing | None") -> "Listing":
@@ -117,13 +123,15 @@ class InstrumentCache:
         self.last: Known[Listing] | None = None
         self._failure = Unknown("instruments: never asked for")
         self._fresh_until = 0.0
+        self._doubt_from = 0.0
         self._fetching: asyncio.Task[Reading[Listing]] | None = None
         self._fetcher: object = None
 
     async def read(self, fetch: Fetch, clock: Clock, owner: object) -> Reading[Listing]:
         """The listing, fetched on behalf of the owner when there is none younger than an hour.
 
-        A failed refresh leaves the older listing in force, with its own time; only a first failure is Unknown.
+        A failed refresh leaves the older listing in force, with its own time; only a first failure is Unknown. A slow
+        one is waited for a little while only: exits stand behind this read.
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self._fresh_until:
@@ -133,7 +141,9 @@ class InstrumentCache:
             self._fetching.add_done_callback(self._end_of_fetch)
             self._fetcher = owner
         fetching = self._fetching
-        await asyncio.wait([fetching])
+        await asyncio.wait([fetching], timeout=LONGEST_WAIT_SECONDS if self.last else None)
+        if self.last and not fetching.done():
+            return self.last
         return (
             Unknown("instruments: the account that fetched them was closed")
             if fetching.cancelled()
@@ -143,6 +153,11 @@ class InstrumentCache:
     def drop(self) -> None:
         """Fetch anew at the next read; until that succeeds the older listing serves on."""
         self._fresh_until = 0.0
+
+    def doubt(self) -> None:
+        """As drop, but at most every 30 s: something was named that the listing lacks, perhaps because it is new."""
+        if asyncio.get_running_loop().time() >= self._doubt_from:
+            self.drop()
 
     async def close(self, owner: object) -> None:
         """End a fetch that the owner has under way; others who wait for it read Unknown."""
@@ -163,5 +178,5 @@ class InstrumentCache:
             self._fresh_until = loop.time() + (RETRY_SECONDS if self.last else FIRST_RETRY_SECONDS)
             return self.last or self._failure
         self.last = Known(listing.after(self.last.value if self.last else None), at)
-        self._fresh_until = loop.time() + FRESH_SECONDS
+        self._fresh_until, self._doubt_from = loop.time() + FRESH_SECONDS, loop.time() + RETRY_SECONDS
         return self.last

@@ -1,14 +1,18 @@
 """A read that meets a fault is unknown, never flat, never zero, never an exception; without the fault it is known."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from account_processors.instruments import RETRY_SECONDS, Listing
 from core.model.order import Side
+from core.model.position import MarginMode
 from core.model.reading import Barred, Known, Unknown
+from paper.account import Leg, PositionKey
 from paper.faults import Fault, FaultKind
-from simulation.exchange_bench import BTC, EXCHANGES, Bench, play
+from simulation.exchange_bench import BTC, EXCHANGES, Bench, must_know, play
 
 BREAKING = (
     Fault(FaultKind.HANG),
@@ -111,5 +115,23 @@ def test_a_failed_price_read_leaves_every_symbol_unknown_and_a_missing_one_alone
         assert all(isinstance(quote, Unknown) for quote in (await bench.exchange.read_quotes(bench.pair)).values())
         quotes = await bench.exchange.read_quotes([*bench.pair, bench.unlisted])
         assert [isinstance(quotes[symbol], Known) for symbol in (*bench.pair, bench.unlisted)] == [True, True, False]
+
+    play(name, scene)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_a_position_in_a_contract_that_is_newer_than_our_list_is_unknown_until_the_list_is_read_anew(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        cache = bench.exchange._instruments
+        assert cache.last is not None
+        exchange_symbol = cache.last.value.instruments[BTC].exchange_symbol
+        older = {symbol: rules for symbol, rules in cache.last.value.instruments.items() if symbol != BTC}
+        cache.last = replace(cache.last, value=Listing(older, cache.last.value.others))
+        bench.hold(PositionKey(exchange_symbol, Leg.NET, MarginMode.ISOLATED), Decimal(1))
+        assert isinstance(await bench.exchange.read_positions(), Unknown)
+        await asyncio.sleep(RETRY_SECONDS)
+        assert isinstance(await bench.exchange.read_positions(), Unknown)
+        assert BTC in must_know(await bench.exchange.read_positions())
 
     play(name, scene)

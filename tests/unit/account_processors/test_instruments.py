@@ -5,7 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from account_processors.instruments import FIRST_RETRY_SECONDS, FRESH_SECONDS, RETRY_SECONDS, InstrumentCache, Listing
+from account_processors.instruments import (
+    FIRST_RETRY_SECONDS,
+    FRESH_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    RETRY_SECONDS,
+    InstrumentCache,
+    Listing,
+)
 from account_processors.outcomes import CallFailed
 from account_processors.replies import MalformedReply
 from core.model.identity import Symbol
@@ -26,13 +33,14 @@ def listing_of(*coins: str) -> Listing:
 class Fetches:
     """Counts fetches; the answers are set by the test."""
 
-    def __init__(self, *answers: Listing | Exception) -> None:
+    def __init__(self, *answers: Listing | Exception, seconds: float = 0.1) -> None:
         self.answers = list(answers)
+        self.seconds = seconds
         self.count = 0
 
     async def __call__(self) -> Listing:
         self.count += 1
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(self.seconds)
         answer = self.answers[min(self.count, len(self.answers)) - 1]
         if isinstance(answer, Exception):
             raise answer
@@ -88,6 +96,38 @@ def test_a_first_fetch_that_fails_is_unknown_and_tried_again_a_second_later() ->
         assert fetch.count == 1
         await asyncio.sleep(FIRST_RETRY_SECONDS)
         assert isinstance(await cache.read(fetch, clock, 1), Known)
+
+    run_virtually(scene())
+
+
+def test_a_refresh_that_hangs_holds_no_read_up_for_long() -> None:
+    async def scene() -> None:
+        clock, cache = VirtualClock(asyncio.get_running_loop()), InstrumentCache()
+        first = await cache.read(Fetches(listing_of("BTC")), clock, 1)
+        cache.drop()
+        slow = Fetches(listing_of("BTC", "ETH"), seconds=20)
+        began = asyncio.get_running_loop().time()
+        assert await cache.read(slow, clock, 1) == first
+        assert asyncio.get_running_loop().time() - began < LONGEST_WAIT_SECONDS + 0.1
+        await asyncio.sleep(20)
+        later = await cache.read(slow, clock, 1)
+        assert isinstance(later, Known)
+        assert Symbol("ETHUSDT") in later.value.instruments
+        assert slow.count == 1
+
+    run_virtually(scene())
+
+
+def test_a_listing_is_doubted_at_most_every_thirty_seconds() -> None:
+    async def scene() -> None:
+        clock, cache, fetch = VirtualClock(asyncio.get_running_loop()), InstrumentCache(), Fetches(listing_of("BTC"))
+        for expected in (1, 2):
+            for _ in range(3):
+                await cache.read(fetch, clock, 1)
+                cache.doubt()
+            assert fetch.count == expected
+            await asyncio.sleep(RETRY_SECONDS)
+            cache.doubt()
 
     run_virtually(scene())
 
