@@ -151,7 +151,7 @@ def _position(exchange: PaperExchange, account: Account, held: PaperPosition) ->
     profit = unrealized(market, held, mark)
     bound, needed = initial(market, held, mark), maintenance(market, held, mark)
     shown = held.quantity if held.key.leg is Leg.NET else abs(held.quantity)
-    behind = bound if held.key.margin_mode is MarginMode.ISOLATED else exchange.balance(account).cross_equity
+    behind = bound if held.key.margin_mode is MarginMode.ISOLATED else exchange.cross_money(account).cross_equity
     margin_name = "margin" if held.key.margin_mode is MarginMode.ISOLATED else "initialMargin"
     return {
         "positionId": str(held.number),

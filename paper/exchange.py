@@ -71,6 +71,7 @@ class PaperExchange:
         self.catch_up_steps = CATCH_UP_STEPS
         self._present_ms = 0
         self._touched: dict[str, tuple[object, ...]] = {}
+        self._cross_money: dict[str, tuple[tuple[object, ...], Balance]] = {}
 
     # ------------------------------------------------------------------ time, prices, markets
 
@@ -204,8 +205,20 @@ class PaperExchange:
         market = self.markets[position.key.symbol]
         mark, behind = self._mark(position.key.symbol), position.margin
         if position.key.margin_mode is MarginMode.CROSS:
-            behind = cross_backing(market, position, mark, self.balance(account))
+            behind = cross_backing(market, position, mark, self.cross_money(account))
         return liquidation_price(market, position, mark, behind)
+
+    def cross_money(self, account: Account) -> Balance:
+        """The account's money as far as cross positions need it, measured once for all rows of one answer.
+
+        Margin of open orders is left out of what it stands on, so `available` may be of an earlier moment.
+        """
+        stands_on = (self.world.moment(self.now_ms()), account.wallet, tuple(account.positions.values()))
+        known = self._cross_money.get(account.label)
+        if known is None or known[0] != stands_on:
+            known = (stands_on, self.balance(account))
+            self._cross_money[account.label] = known
+        return known[1]
 
     def find_order(self, account: Account, *, order_id: str = "", client_order_id: str = "") -> PaperOrder:
         """One order, by either id; the order id wins where both are given.
