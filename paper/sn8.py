@@ -54,6 +54,7 @@ class Sn8Server:
         faults: What goes wrong.
         requests: How often the positions were asked for.
         lose_statistics: Answer 404 where `/statistics` is asked for.
+        lose_eliminations: The same for `/eliminations`.
 
     Args:
         world: Its miners.
@@ -68,6 +69,7 @@ class Sn8Server:
         self.faults = Sn8Faults()
         self.requests = 0
         self.lose_statistics = False
+        self.lose_eliminations = False
         self._world = world
         self._clock = clock
         self._keys = dict(keys)
@@ -112,7 +114,7 @@ class Sn8Server:
         match path:
             case "/miner-hotkeys":
                 return _json(sorted(self._world.hotkeys))
-            case "/eliminations":
+            case "/eliminations" if not self.lose_eliminations:
                 return _json(
                     {"eliminations": [{"hotkey": key, "reason": "MAX_TOTAL_DRAWDOWN"} for key in self.eliminated]}
                 )
@@ -150,8 +152,10 @@ class Sn8Server:
             return _error(HTTPStatus.BAD_REQUEST, "invalid tier")
         if tier > allowed:
             return _error(HTTPStatus.FORBIDDEN, "tier not allowed for this key")
-        body = self._build(tier, is_stuck=fault is Fault.STUCK, fault=fault)
-        packed = gzip.compress(break_body(body, fault), compresslevel=1, mtime=0)
+        is_repacked = fault is Fault.STUCK_REPACKED
+        body = self._build(tier, is_stuck=is_repacked or fault is Fault.STUCK, fault=fault)
+        packed_at = int(self._clock.now().timestamp()) if is_repacked else 0
+        packed = gzip.compress(break_body(body, fault), compresslevel=1, mtime=packed_at)
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         if fault is Fault.NO_ENCODING_HEADER:
             del headers["Content-Encoding"]

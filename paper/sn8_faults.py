@@ -22,6 +22,7 @@ class Fault(StrEnum):
     RATE_LIMITED = "rate_limited"
     NO_DATA = "no_data"
     STUCK = "stuck"
+    STUCK_REPACKED = "stuck_repacked"
     NO_ENCODING_HEADER = "no_encoding_header"
     NOT_PACKED = "not_packed"
 

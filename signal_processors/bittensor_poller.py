@@ -1,7 +1,6 @@
 """The SN8 source at work: poll, judge, rank, record, publish; every wait on the loop's time."""
 
 import asyncio
-import hashlib
 import random
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,7 +19,7 @@ from signal_processors.bittensor_corrected import Standings
 from signal_processors.bittensor_evaluation import Evaluation, evaluate
 from signal_processors.bittensor_frame import Condition, FrameKeeper
 from signal_processors.bittensor_mapping import SOURCE, BittensorMapping
-from signal_processors.bittensor_payload import Payload, decode_payload, inflate
+from signal_processors.bittensor_payload import Payload, content_mark, decode_payload, inflate
 from signal_processors.bittensor_poll import Poll, next_wait, with_notes, without_answer
 from signal_processors.bittensor_record import describe
 from signal_processors.bittensor_standings import (
@@ -46,11 +45,12 @@ ARCHIVE_EVERY = timedelta(hours=1)
 class _Basis:
     """What the last evaluation stood on; with the same basis there is nothing new to evaluate."""
 
-    digest: bytes
+    mark: bytes
     settings: BittensorSettings
     symbols: Mapping[str, str]
     standings: Standings
     registered: frozenset[str]
+    note: str
     pushed: tuple[tuple[str, int], ...]
 
 
@@ -90,12 +90,12 @@ class BittensorPoller:
         self._state = self._publisher.restore()
         self._condition = Condition(SourceStatus.DEGRADED, "no poll yet since the start")
         self._basis: _Basis | None = None
-        self._digest = b""
+        self._mark = b""
         self._changed_at = clock.now()
         self._notes = ""
         self._failures = 0
         self._archived_at: datetime | None = None
-        self._standings = StandingsReader(session, access)
+        self._standings = StandingsReader(session, access, home.source_standings(SOURCE))
         self._standings_told: list[str] = []
         self._has_standings = False
         self._pushed: dict[str, Pushed] = {}
@@ -150,13 +150,11 @@ class BittensorPoller:
         A server that lives re-marks open positions every minute, so bytes that stay for long are no fresh data.
         """
         now = self._clock.now()
-        standings, registered, chain_note = self._known_standings(settings, now)
-        digest = hashlib.blake2b(answer.body, digest_size=16).digest()
+        standings, registered, note = self._known_standings(settings, now)
+        mark = content_mark(answer.body)
         pushed = tuple((uuid, len(item.position.orders)) for uuid, item in self._pushed.items())
-        basis = _Basis(digest, settings, symbols, standings, registered, pushed)
-        if digest != self._digest:
-            self._digest, self._changed_at = digest, now
-        if now - self._changed_at > timedelta(minutes=settings.unchanged_minutes):
+        basis = _Basis(mark, settings, symbols, standings, registered, note, pushed)
+        if mark == self._mark and now - self._changed_at > timedelta(minutes=settings.unchanged_minutes):
             reason = f"the data has not changed since {self._changed_at:%H:%M} UTC; the server seems stuck"
             return Poll(is_good=False, reason=reason)
         if basis == self._basis:
@@ -165,6 +163,8 @@ class BittensorPoller:
         is_reconfigured = self._basis is not None and (self._basis.settings, self._basis.symbols) != (settings, symbols)
         try:
             payload = await decode_payload(await inflate(answer.body), frozenset(symbols))
+            if mark != self._mark:
+                self._mark, self._changed_at = mark, now
             miners, self._pushed = lay_over(payload.miners, self._pushed.values(), frozenset(symbols), now)
             payload = replace(payload, miners=miners)
             standings = exclude_unregistered(standings, frozenset(payload.miners), registered)
@@ -175,7 +175,7 @@ class BittensorPoller:
             return Poll(is_good=False, reason=str(error), trouble=Trouble.ANSWER)
         await self._keep(evaluation, payload, now)
         self._basis = basis if evaluation.is_believed and self._state.nobody_since is None else None
-        self._notes = with_notes(evaluation.reason, payload, chain_note)
+        self._notes = with_notes(evaluation.reason, payload, note)
         return Poll(evaluation.is_believed, self._notes)
 
     async def _keep(self, evaluation: Evaluation, payload: Payload, now: datetime) -> None:
@@ -253,10 +253,13 @@ class BittensorPoller:
             self._standings_told = problems
 
     def _known_standings(self, settings: BittensorSettings, now: datetime) -> tuple[Standings, frozenset[str], str]:
-        standings = self._standings.standings(now) if settings.use_standings else Standings()
+        standings, note = Standings(), ""
+        if settings.use_standings:
+            standings, note = self._standings.standings(now), self._standings.note(now)
         if not settings.use_chain:
-            return standings, frozenset(), ""
-        return standings, *read_registered(self._home.registered_hotkeys(SOURCE), now)
+            return standings, frozenset(), note
+        registered, chain_note = read_registered(self._home.registered_hotkeys(SOURCE), now)
+        return standings, registered, "; ".join(filter(None, (note, chain_note)))
 
     async def _poll_for_ever(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """What SN8 says about miners beside their positions: eliminations, plagiarism, drawdowns, and who is registered at all.
 
-None of it is needed: what cannot be read is kept as it was for a while and then done without, and that is said.
+None of it is needed: what cannot be read is kept as it was for an hour, also across a restart, and then done without,
+and that is said.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from typing import Annotated
 import msgspec
 
 from config.bittensor_settings import BittensorSettings
-from core.model.failures import InvalidInput
+from config.files import write_atomically
+from core.model.failures import InvalidInput, StorageFailure
 from signal_processors.bittensor_client import NoAnswer, Session, Sn8Access, fetch
 from signal_processors.bittensor_corrected import Standings
 from signal_processors.bittensor_payload import inflate
@@ -20,6 +22,9 @@ from signal_processors.bittensor_payload import inflate
 REFRESH_SECONDS = 300.0
 KEPT = timedelta(hours=1)
 CHAIN_VERSION = 1
+STANDINGS_VERSION = 1
+PARTS: Mapping[str, Mapping[str, str]] = {"/eliminations": {}, "/statistics": {"checkpoints": "false"}}
+"""What is asked for, with its query."""
 
 _EquityFactor = Annotated[float, msgspec.Meta(ge=0, le=10)]
 
@@ -61,6 +66,14 @@ class RegisteredHotkeys(msgspec.Struct, forbid_unknown_fields=True):
     hotkeys: list[str]
 
 
+class _StandingsFile(msgspec.Struct, forbid_unknown_fields=True):
+    version: int
+    eliminated: dict[str, str]
+    plagiarising: dict[str, str]
+    drawdowns: dict[str, float]
+    read_at: dict[str, datetime]
+
+
 @dataclass(slots=True)
 class StandingsReader:
     """Reads what the server says, each part on its own.
@@ -68,14 +81,25 @@ class StandingsReader:
     Attributes:
         session: Shared with the poller.
         access: Server and key.
+        path: Where it is kept across restarts; a file that cannot be read counts as absent.
     """
 
     session: Session
     access: Sn8Access
+    path: Path
     _eliminated: Mapping[str, str] = field(default_factory=dict)
     _plagiarising: Mapping[str, str] = field(default_factory=dict)
     _drawdowns: Mapping[str, float] = field(default_factory=dict)
     _read_at: dict[str, datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            file = msgspec.json.decode(self.path.read_bytes(), type=_StandingsFile)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        if file.version == STANDINGS_VERSION:
+            self._eliminated, self._plagiarising = file.eliminated, file.plagiarising
+            self._drawdowns, self._read_at = file.drawdowns, file.read_at
 
     async def refresh(self, settings: BittensorSettings, now: datetime) -> list[str]:
         """Ask for everything once.
@@ -84,11 +108,18 @@ class StandingsReader:
             What could not be read, in words.
         """
         problems = []
-        for path, query in (("/eliminations", {}), ("/statistics", {"checkpoints": "false"})):
+        for path, query in PARTS.items():
             problem = await self._refresh_part(path, query, settings, now)
             if problem:
                 problems.append(f"{path}: {problem}")
+        if len(problems) < len(PARTS):
+            problems += self._keep()
         return problems
+
+    def note(self, now: datetime) -> str:
+        """What miners are ranked without, in words; empty while everything is known."""
+        missing = [path for path in PARTS if not self._is_fresh(path, now)]
+        return f"ranked without what the server says under {' and '.join(missing)}" if missing else ""
 
     def standings(self, now: datetime) -> Standings:
         """What is known and not older than an hour."""
@@ -114,6 +145,20 @@ class StandingsReader:
         self._read_at[path] = now
         return ""
 
+    def _keep(self) -> list[str]:
+        file = _StandingsFile(
+            version=STANDINGS_VERSION,
+            eliminated=dict(self._eliminated),
+            plagiarising=dict(self._plagiarising),
+            drawdowns=dict(self._drawdowns),
+            read_at=self._read_at,
+        )
+        try:
+            write_atomically(self.path, msgspec.json.encode(file) + b"\n")
+        except StorageFailure as error:
+            return [f"not kept: {error}"]
+        return []
+
     def _understand(self, path: str, body: bytes) -> None:
         if path == "/eliminations":
             entries = msgspec.json.decode(body, type=_Eliminations).eliminations
@@ -129,7 +174,7 @@ class StandingsReader:
 
     def _is_fresh(self, path: str, now: datetime) -> bool:
         read_at = self._read_at.get(path)
-        return read_at is not None and now - read_at <= KEPT
+        return read_at is not None and timedelta() <= now - read_at <= KEPT
 
 
 def read_registered(path: Path, now: datetime) -> tuple[frozenset[str], str]:

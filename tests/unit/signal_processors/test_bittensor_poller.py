@@ -8,6 +8,7 @@ from config.home import Home
 from core.model.reading import Known
 from core.model.signal import SourceStatus
 from paper.sn8_faults import Fault
+from paper.sn8_world import Sn8World
 from signal_processors.bittensor_mapping import SOURCE
 from signal_processors.day_files import Record, read_records
 from signal_processors.depth_files import DepthFiles
@@ -242,10 +243,11 @@ def test_a_restart_during_an_outage_holds_what_was_published(home: Home) -> None
     assert seen[0] == seen[1]
 
 
-def test_data_that_stays_the_same_for_long_no_longer_counts_as_fetched(home: Home) -> None:
+@pytest.mark.parametrize("stuck", [Fault.STUCK, Fault.STUCK_REPACKED])
+def test_data_that_stays_the_same_for_long_no_longer_counts_as_fetched(home: Home, stuck: Fault) -> None:
     async def story(bench: Sn8Bench) -> None:
         await bench.poller.poll_once()
-        bench.server.faults.plan(Fault.STUCK)
+        bench.server.faults.plan(stuck)
         await bench.poll_minutes(10)
         fresh = bench.frame
         await bench.poll_minutes(10)
@@ -255,6 +257,22 @@ def test_data_that_stays_the_same_for_long_no_longer_counts_as_fetched(home: Hom
         assert fresh.fetched_at
         assert bench.frame.fetched_at
         assert bench.frame.fetched_at - fresh.fetched_at < timedelta(minutes=7)
+
+    play_sn8(home, story)
+
+
+def test_damaged_answers_between_do_not_make_stuck_data_fresh(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bench: Sn8Bench) -> None:
+        miners = bench.server._world.positions(int(bench.clock.now().timestamp() * 1000), 100)
+        monkeypatch.setattr(Sn8World, "positions", lambda *_: miners)
+        for _ in range(4):
+            for fault in (None, Fault.CUT_BODY, None, Fault.LIST):
+                bench.server.faults.plan(fault)
+                await bench.poll_minutes(1)
+        bench.server.faults.plan(None)
+        await bench.poll_minutes(1)
+
+        assert "the server seems stuck" in bench.frame.reason
 
     play_sn8(home, story)
 

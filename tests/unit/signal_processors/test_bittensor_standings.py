@@ -53,7 +53,7 @@ def test_what_cannot_be_read_is_done_without_and_said(home: Home) -> None:
         running.cancel()
         await asyncio.wait([running])
 
-        assert bench.frame.status is SourceStatus.OK
+        assert bench.frame.status is SourceStatus.OK, "what was read less than an hour ago is still used"
         problems = [facts["problems"] for event, facts in bench.told.events if event == "bittensor standings"]
         assert problems == [["/statistics: 404: the server has no data yet, or the address is wrong"]]
 
@@ -65,6 +65,40 @@ def write_chain(home: Home, hotkeys: list[str], read_at: datetime = NOW) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"version": 1, "netuid": 8, "read_at": read_at.isoformat(), "hotkeys": hotkeys}
     path.write_text(json.dumps(content))
+
+
+def test_a_restart_while_only_positions_can_be_read_ranks_nobody_who_was_left_out(home: Home) -> None:
+    seen: list[set[str]] = []
+
+    async def story(bench: Sn8Bench) -> None:
+        bench.write_settings(min_profitable_rate=0, min_total_return=-1)
+        if seen:
+            bench.server.lose_statistics = bench.server.lose_eliminations = True
+        await bench.poller.poll_once()
+        seen.append(ranked(bench))
+        assert not set(bench.server.eliminated) & seen[-1]
+        assert bench.frame.reason == ""
+        if len(seen) > 1:
+            await bench.poll_minutes(61)
+            assert bench.frame.reason == "ranked without what the server says under /eliminations and /statistics"
+            assert set(bench.server.eliminated) & ranked(bench)
+
+    play_sn8(home, story)
+    play_sn8(home, story)
+    assert seen[0] == seen[1]
+
+
+def test_kept_standings_that_cannot_be_read_are_done_without(home: Home) -> None:
+    async def story(bench: Sn8Bench) -> None:
+        bench.server.lose_statistics = bench.server.lose_eliminations = True
+        await bench.poller.poll_once()
+        assert bench.frame.status is SourceStatus.DEGRADED
+        assert ranked(bench)
+
+    home.source_standings(SOURCE).parent.mkdir(parents=True)
+    for content in ("torn {", '{"version": 2, "eliminated": {}, "plagiarising": {}, "drawdowns": {}, "read_at": {}}'):
+        home.source_standings(SOURCE).write_text(content)
+        play_sn8(home, story)
 
 
 def test_miners_that_left_the_chain_are_left_out_and_synthetic_ones_go_with_their_entity() -> None:
