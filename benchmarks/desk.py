@@ -95,7 +95,7 @@ class Desk:
         cpu, began = time.process_time(), loop.time()
         async with asyncio.timeout(LONGEST_ACTION_SECONDS):
             await self.tap.all_acknowledged()
-            while not (self.tap.is_quiet(accounts) and self._confirmed(depth) >= accounts):  # noqa: ASYNC110
+            while not (self.tap.is_quiet(accounts) and self._confirmed(depth) >= accounts):  # noqa: ASYNC110 - what is confirmed is asked for
                 await asyncio.sleep(LOOK_SECONDS)
         whole, whole_cpu = loop.time() - began, time.process_time() - cpu
         orders = self.tap.orders

@@ -34,12 +34,16 @@ class Service:
 
 
 class Services:
-    """Started together, stopped together; what they print goes to `logs/<name>.out` of the demo's home."""
+    """Started together, stopped together; what they print goes to `logs/<name>.out` of the demo's home.
+
+    Nothing that the operator's environment says about another installation reaches them.
+    """
 
     def __init__(self, services: Sequence[Service], home: Path) -> None:
         self._services = services
         self._logs = home / "logs"
-        self._environment = {**os.environ, "TRADE_ENGINE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+        others = {name: value for name, value in os.environ.items() if not name.startswith("TRADE_ENGINE_")}
+        self._environment = {**others, "TRADE_ENGINE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
         self._running: dict[str, asyncio.subprocess.Process] = {}
 
     async def start(self) -> None:

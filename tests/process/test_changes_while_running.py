@@ -92,9 +92,9 @@ class Desk:
         return {ledger.confirmed_depth if ledger.is_confirmed else None for ledger in ledgers}
 
     @asynccontextmanager
-    async def engine(self) -> AsyncIterator["asyncio.subprocess.Process"]:
+    async def engine(self, *program: str) -> AsyncIterator["asyncio.subprocess.Process"]:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "execute_trades.py", "--set", "poll_seconds=0.2"),
+            *(sys.executable, *(program or ("execute_trades.py",)), "--set", "poll_seconds=0.2"),
             cwd=ROOT,
             env={**os.environ, **self.environment},
             stdin=asyncio.subprocess.DEVNULL,
@@ -142,6 +142,26 @@ async def test_mappings_weights_sources_and_accounts_change_under_a_running_engi
     authors = [(version.file, version.author) for version in ConfigHistory(desk.home).versions()]
     assert authors.count((desk.home.signal_weights.name, "hand")) == 3
     assert authors.count((desk.home.asset_mapping.name, "hand")) == 2
+
+
+ELSEWHERE = """
+import sys
+import execute_trades
+sys.platform = "darwin"
+sys.modules["asyncinotify"] = None  # not installed there
+sys.exit(execute_trades.main(sys.argv[1:]))
+"""
+"""The engine as on a system without inotify, once everything that differs by system itself is imported."""
+
+
+async def test_without_inotify_new_frames_and_edits_are_found_by_looking(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.have_accounts(mexc=True)
+    async with desk.engine("-c", ELSEWHERE):
+        desk.say(TRADINGVIEW, "BTCUSDT", "0.1")
+        await until(lambda: desk.depths(*EXCHANGES) == {Decimal("0.05")})
+        desk.weigh(tradingview="0.4")
+        await until(lambda: desk.depths(*EXCHANGES) == {Decimal("0.04")})
 
 
 @asynccontextmanager

@@ -1,20 +1,57 @@
 """The newcomer's first command, as a real process without a terminal."""
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from commands.demo_services import ROOT
 
+OPERATORS_FILES = (
+    "credentials.json",
+    "asset_mapping_config.json",
+    "signal_weight_config.json",
+    "engine_config.json",
+    "webhook_keys.json",
+)
+
+
+def told_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file that is not hidden, and not made by the interpreter."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*")}
+    return {
+        str(name): (path.stat().st_size, path.stat().st_mtime_ns)
+        for name, path in files.items()
+        if path.is_file() and "__pycache__" not in name.parts and not any(part.startswith(".") for part in name.parts)
+    }
+
 
 @pytest.mark.process
 @pytest.mark.timeout(150)
-def test_the_demo_ends_with_every_account_on_target_nothing_doubled_and_the_lost_answer_recovered() -> None:
+def test_the_demo_ends_with_every_account_on_target_nothing_doubled_and_the_lost_answer_recovered(
+    tmp_path: Path,
+) -> None:
+    real = tmp_path / "real"
+    for folder in (real, tmp_path / "home", tmp_path / "tmp", tmp_path / "xdg"):
+        folder.mkdir()
+    for name in OPERATORS_FILES:
+        (real / name).write_text("no JSON: whoever reads it fails")
+    environment = {
+        **os.environ,
+        "TRADE_ENGINE_HOME": str(real),
+        "TRADE_ENGINE_SET_POLL_SECONDS": "never",
+        "HOME": str(tmp_path / "home"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "XDG_CONFIG_HOME": str(tmp_path / "xdg"),
+    }
+    outside, project = told_of(tmp_path), told_of(ROOT)
     command = (sys.executable, "-m", "commands", "demo", "--once")
+
     ended = subprocess.run(  # noqa: S603 - our own command
-        command, cwd=ROOT, capture_output=True, text=True, timeout=140, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=140, check=False
     )
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -26,3 +63,5 @@ def test_the_demo_ends_with_every_account_on_target_nothing_doubled_and_the_lost
     assert (on_target, doubled, lost) == (4, 0, 1)
     assert orders >= 4 * 7
     assert "answer lost, asking for the order by its id" in ended.stdout
+    assert "curl -X POST" in ended.stdout
+    assert (told_of(tmp_path), told_of(ROOT)) == (outside, project)

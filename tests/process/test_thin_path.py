@@ -63,6 +63,10 @@ class Running:
             told: dict[str, Any] = await answer.json()
             return told
 
+    async def send(self, body: bytes) -> tuple[int, str]:
+        async with self._session.post(self.url, data=body) as answer:
+            return answer.status, await answer.text()
+
     async def is_healthy(self) -> bool:
         try:
             async with self._session.get(f"{self.url}health") as answer:
@@ -150,6 +154,28 @@ async def test_the_same_alert_again_and_moving_prices_send_no_order(running: Run
     assert again["result"] == "duplicate"
     assert running.orders() == len(ACCOUNTS)
     assert running.is_in_line(Decimal("0.058") * WEIGHT)
+
+
+MALFORMED = [
+    (b"{", ("JSON",)),
+    (b"long BTCUSDT please", ("JSON",)),
+    (b'{"direction": "long", "action": "buy", "size": "5.8/100"}', ("symbol",)),
+    (b'{"symbol": "BTCUSDT", "direction": "up", "action": "buy", "size": "5.8/100"}', ("direction", "is not long")),
+    (b'{"symbol": "BTCUSDT", "direction": "long", "action": "buy", "size": "580/100"}', ("size",)),
+    (b'{"symbol": "BTCUSDT", "direction": "long", "action": "buy", "size": "NaN/100"}', ("size",)),
+    (b'{"symbol": "DOGEUSDT", "direction": "long", "action": "buy", "size": "5/100"}', ("symbol", "not mapped")),
+]
+
+
+async def test_a_malformed_alert_is_refused_with_field_and_reason_and_trades_nothing(running: Running) -> None:
+    for body, said in MALFORMED:
+        status, text = await running.send(body)
+        assert 400 <= status < 500, text
+        assert [part for part in said if part not in text] == [], text
+
+    await running.post(*LONG)
+    await until(partial(running.is_in_line, Decimal("0.058") * WEIGHT))
+    assert running.orders() == len(ACCOUNTS)
 
 
 def run(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -21,3 +21,12 @@ async def test_a_replaced_file_wakes_the_watcher(tmp_path: Path) -> None:
     watcher.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watcher
+
+
+async def test_where_there_is_no_inotify_it_leaves_the_looking_to_the_poll(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setitem(sys.modules, "asyncinotify", None)
+    async with asyncio.timeout(5):
+        await watch_folders([tmp_path], lambda: pytest.fail("nothing is watched"))
