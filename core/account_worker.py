@@ -128,7 +128,7 @@ class AccountWorker:
             self._next_pass_seconds = self._quarantine.rest_seconds()
             return self._report(targets, None, [])
         readings = await self._read(targets)
-        if not self._take_reads(readings.snapshot):
+        if not self._take_reads(targets, readings.snapshot):
             why = self._quarantine.why or self.watch.health.why
             unknown = [not_looked_at(symbol, why) for symbol in self._pursued(targets)]
             return self._report(targets, readings, self._teller.tell_changes(unknown))
@@ -203,7 +203,13 @@ class AccountWorker:
             self._doubt_again = now + self._settings.full_check_seconds()
             await self._exchange.refresh_instruments()
 
-    def _take_reads(self, snapshot: AccountSnapshot) -> bool:
+    def _has_undecided_exit(self, targets: Targets) -> bool:
+        """Whether something of ours is to be flat that no read has let us decide yet."""
+        wanted = self._wanted(targets)
+        held = [ledger.symbol for ledger in self._ledgers() if ledger.owned and ledger.symbol in wanted]
+        return any(wanted[symbol].is_flat for symbol in held)
+
+    def _take_reads(self, targets: Targets, snapshot: AccountSnapshot) -> bool:
         """Count the read for the exchange's health; whether the pass may go on."""
         positions = snapshot.positions
         if isinstance(positions, Known):
@@ -215,7 +221,7 @@ class AccountWorker:
             self._next_pass_seconds = self._quarantine.rest_seconds()
             return False
         self.watch.saw_read(f"position unknown: {positions.reason}")
-        has_exit = any(shrinks(ledger) for ledger in self._ledgers())
+        has_exit = any(shrinks(ledger) for ledger in self._ledgers()) or self._has_undecided_exit(targets)
         failed = self.watch.health.failed_reads
         self._next_pass_seconds = read_pause_seconds(failed, str(self.policy.account), has_exit=has_exit)
         return False

@@ -183,11 +183,13 @@ class TradeExecutor:
                 await self.process_account(worker)
             except EngineError as error:
                 self._telemetry.tell("pass failed", account=str(worker.policy.account), why=str(error))
-                await asyncio.sleep(self._failed_pass_pause_seconds)
             except Exception as error:  # noqa: BLE001 - the boundary of one account: a fault of ours stays in it
                 why = f"{type(error).__name__}: {error}"
                 self._telemetry.tell("pass failed unexpectedly", account=str(worker.policy.account), why=why)
-                await asyncio.sleep(self._failed_pass_pause_seconds)
+            else:
+                continue
+            await asyncio.sleep(self._failed_pass_pause_seconds)
+            worker.wake()
 
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         """Until a nudge, the next poll or the end."""

@@ -1,7 +1,7 @@
 """Symbols of one account keep out of each other's way: faults, queues, retries, and a halt that reaches all of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -9,10 +9,10 @@ from pathlib import Path
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.order import OrderIntent, OrderLookup, RefusalReason, RefusedOutcome, SubmitOutcome
 from core.model.policy import AccountPolicy
-from core.model.position import MarginMode, SymbolSettings
+from core.model.position import MarginMode, Quote, SymbolSettings
 from core.model.reading import Reading
 from core.model.standing import Verb
-from simulation.bare_exchange import SETTING_CAPABILITIES, BareExchange
+from simulation.bare_exchange import SETTING_CAPABILITIES, BareExchange, Fault
 from simulation.bare_world import World, live, weigh
 
 BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
@@ -206,6 +206,49 @@ def test_an_exit_that_was_refused_is_tried_again_while_another_symbol_is_still_b
             world.sources.say(ETH="0", BTC="0.1")
             assert await seconds_until(lambda: not world.held(ETH)) < 6
             assert world.held(BTC) < D("0.06")
+
+        await while_running(world, trade())
+
+    live(tmp_path, story)
+
+
+def test_an_exit_is_tried_again_five_seconds_after_a_pass_that_failed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        read, failures = world.exchange.read_quotes, [ValueError("a fault in a parser")]
+
+        async def fail_once(symbols: Sequence[Symbol]) -> Mapping[Symbol, Reading[Quote]]:
+            if failures:
+                raise failures.pop()
+            return await read(symbols)
+
+        world.exchange.read_quotes = fail_once  # type: ignore[method-assign]
+
+        async def trade() -> None:
+            world.sources.say(BTC="0")
+            assert 4 < await seconds_until(lambda: not world.held(BTC)) < 6
+
+        await while_running(world, trade())
+
+    live(tmp_path, story)
+
+
+def test_an_exit_that_an_outage_left_undecided_is_looked_for_every_five_seconds(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+
+        async def trade() -> None:
+            world.exchange.inject("read", *[Fault.READ_FAILS] * 1000)
+            await asyncio.sleep(120)
+            world.sources.say(BTC="0")
+            await asyncio.sleep(1)
+            tried = world.exchange.value_reads
+            await asyncio.sleep(60)
+            assert world.exchange.value_reads - tried >= 11
+            world.exchange.faults.clear()
+            assert await seconds_until(lambda: not world.held(BTC)) < 5.5
 
         await while_running(world, trade())
 
