@@ -48,7 +48,7 @@ from operations.exchange_key_locks import ExchangeKeyLocks
 from operations.file_problems import watch_problems
 from operations.file_watch import watch_folders
 from operations.journal_file import EPOCH_BYTES, open_journal
-from operations.logs import StructuredTelemetry, redactor, set_up_logs
+from operations.logs import StructuredTelemetry, redactor, set_up_logs, size_logs
 from operations.loop_lag import watch_loop_lag
 from operations.measured import MeasuredExchange, MeasuredPasses, measured_committer
 from operations.metrics import Listeners, Metrics
@@ -176,6 +176,7 @@ async def run_service(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     settings = EngineSettingsFile(home, overrides).load()
+    size_logs(settings.logs.max_megabytes, settings.logs.retain_files)
     async with AsyncExitStack() as stack:
         exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry, home.paper, settings))
         writer = WriterThread()

@@ -13,7 +13,7 @@ from core.model.target import TradingConfig
 from core.ports.command_inbox import CommandInbox
 from core.ports.config_source import ConfigSource
 from core.ports.journal import Journal
-from core.ports.telemetry import Telemetry
+from core.ports.telemetry import Telemetry, pass_number
 from core.ports.views import PassView
 from core.signal_manager import SignalManager
 
@@ -114,6 +114,7 @@ class TradeExecutor:
 
     async def process_account(self, worker: AccountWorker) -> PassReport:
         """One pass over one account, and its one confirmation."""
+        pass_number.set(pass_number.get() + 1)
         report = await worker.run_pass()
         await self._signal_manager.confirm_execution(report.account, worker.confirmed_depths(report))
         if report.snapshot:

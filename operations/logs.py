@@ -3,14 +3,16 @@
 import gzip
 import logging
 import logging.handlers
-import os
 import shutil
 import sys
+import threading
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import structlog
 
+from core.ports.telemetry import pass_number
 from operations.redaction import Redactor
 
 LOG_BYTES = 50 * 1024 * 1024
@@ -21,17 +23,50 @@ redactor = Redactor()
 
 
 class _GzipRotation(logging.handlers.RotatingFileHandler):
-    """Rotates at 50 MB, keeps 10 compressed files, loses no line."""
+    """Rotates at 50 MB, keeps 10 compressed files, loses no line.
+
+    A full file is only renamed where it is written; packing 50 MB takes a second or two, and has a thread of its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
+        self._packer: threading.Thread | None = None
+        left_over = path.with_name(f"{path.name}.1")  # by a process that ended while it packed
+        if left_over.exists():
+            self._pack(left_over)
 
     def rotation_filename(self, default_name: str) -> str:
         return f"{default_name}.gz"
 
+    def doRollover(self) -> None:  # noqa: N802 - as the base class
+        self._wait()
+        super().doRollover()
+
     def rotate(self, source: str, dest: str) -> None:
-        temporary = f"{dest}.tmp"
-        with open(source, "rb") as plain, gzip.open(temporary, "wb") as packed:  # noqa: PTH123 - as the base class
-            shutil.copyfileobj(plain, packed)
-        os.replace(temporary, dest)  # noqa: PTH105 - as the base class
-        os.remove(source)  # noqa: PTH107 - as the base class
+        self._pack(Path(source).rename(dest.removesuffix(".gz")))
+
+    def close(self) -> None:
+        super().close()
+        self._wait()
+
+    def _pack(self, plain: Path) -> None:
+        self._packer = threading.Thread(target=_pack, args=(plain,), name="log packer")
+        self._packer.start()
+
+    def _wait(self) -> None:
+        if self._packer:
+            self._packer.join()
+            self._packer = None
+
+
+def _pack(plain: Path) -> None:
+    """Pack a file beside itself; at every moment one of the two is whole."""
+    target = plain.with_name(f"{plain.name}.gz")
+    temporary = target.with_name(f"{target.name}.tmp")
+    with plain.open("rb") as lines, gzip.open(temporary, "wb", compresslevel=6) as packed:
+        shutil.copyfileobj(lines, packed)
+    temporary.replace(target)
+    plain.unlink()
 
 
 class StructuredTelemetry:
@@ -41,12 +76,15 @@ class StructuredTelemetry:
         self._log = structlog.stdlib.get_logger(service)
 
     def tell(self, event: str, **facts: object) -> None:
-        """Write one event."""
-        self._log.info(event, **facts)
+        """Write one event, with the pass of its account where it happened in one."""
+        number = pass_number.get()
+        self._log.info(event, **facts, **({"pass": number} if number else {}))
 
 
 def set_up_logs(service: str, folder: Path, level: str = "INFO") -> None:
     """Send every record of this process, ours and foreign ones, to `folder/service.jsonl` and to standard error.
+
+    What ends the process unexpectedly is a record like any other: its traceback is redacted as well.
 
     Args:
         service: Name of the service and of its file.
@@ -54,13 +92,15 @@ def set_up_logs(service: str, folder: Path, level: str = "INFO") -> None:
         level: Lowest level written.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = _GzipRotation(folder / f"{service}.jsonl", maxBytes=LOG_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
+    file = _GzipRotation(folder / f"{service}.jsonl")
     file.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())))
     root = logging.getLogger()
     root.handlers = [file, terminal]
     root.setLevel(level)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -71,6 +111,26 @@ def set_up_logs(service: str, folder: Path, level: str = "INFO") -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def size_logs(max_megabytes: float, retain_files: int) -> None:
+    """Rotate this process's file at another size, and keep another number of rotated ones.
+
+    Args:
+        max_megabytes: Of one file, in MiB.
+        retain_files: Rotated files kept.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _GzipRotation):
+            handler.maxBytes = int(max_megabytes * 1024 * 1024)
+            handler.backupCount = retain_files
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logging.getLogger("uncaught").critical("ended unexpectedly", exc_info=(kind, error, trace))
 
 
 _SHARED: list[Any] = [

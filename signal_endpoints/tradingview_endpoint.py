@@ -23,7 +23,7 @@ from config.webhook_settings import WebhookSettings, check_domain
 from core.model.failures import EngineError, InvalidConfig
 from core.ports.telemetry import Telemetry
 from operations.committers import WriterThread
-from operations.logs import StructuredTelemetry, set_up_logs
+from operations.logs import StructuredTelemetry, set_up_logs, size_logs
 from operations.metrics_server import serve_metrics
 from operations.wall_clock import WallClock
 from signal_endpoints.bounded_protocol import BoundedProtocol
@@ -74,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.domain:
             Console(soft_wrap=True).print(set_up_domain(home, options.domain), markup=False, highlight=False)
-        settings = EngineSettingsFile(home).load().webhook
+        all_settings = EngineSettingsFile(home).load()
+        size_logs(all_settings.logs.max_megabytes, all_settings.logs.retain_files)
+        settings = all_settings.webhook
         return asyncio.run(_serve(home, telemetry, settings, settings.port if options.port is None else options.port))
     except (InvalidConfig, RecordInUse, PortTaken) as error:
         telemetry.tell("cannot run", why=str(error))

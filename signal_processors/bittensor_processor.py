@@ -5,6 +5,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -21,10 +22,11 @@ from config.bittensor_settings import BittensorSettingsFile
 from config.credentials_file import REMEDY, read_bittensor_access
 from config.dialog import CONFIGURATION, DONE, FAILED, run_dialog, standard_console
 from config.dialog_options import FROM_FILE, NON_INTERACTIVE, SETTINGS
+from config.engine_settings_file import EngineSettingsFile
 from config.home import Home, find_home
 from core.model.failures import EngineError, InvalidConfig, StorageFailure
 from core.ports.telemetry import Telemetry
-from operations.logs import StructuredTelemetry, redactor, set_up_logs
+from operations.logs import StructuredTelemetry, redactor, set_up_logs, size_logs
 from operations.loop_lag import watch_loop_lag
 from operations.metrics import Listeners, Metrics
 from operations.metrics_server import METRICS_PORTS, serve_metrics
@@ -76,6 +78,9 @@ def main(
         dialog = partial(configure_bittensor, console, home, settings or [], from_file, is_asked=is_asked)
         raise typer.Exit(run_dialog(console, dialog))
     set_up_logs(SERVICE, home.logs)
+    with suppress(InvalidConfig):  # the engine's file is the engine's to complain of
+        kept = EngineSettingsFile(home).load().logs
+        size_logs(kept.max_megabytes, kept.retain_files)
     raise typer.Exit(asyncio.run(serve(home, metrics_port, is_once=once)))
 
 

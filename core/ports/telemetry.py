@@ -1,6 +1,10 @@
 """Where the engine tells what it did and why, one fact a call."""
 
+from contextvars import ContextVar
 from typing import Protocol
+
+pass_number: ContextVar[int] = ContextVar("pass_number", default=0)
+"""The pass of an account in which the running code acts, counted per account; 0 outside of passes."""
 
 
 class Telemetry(Protocol):

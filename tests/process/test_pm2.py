@@ -51,6 +51,7 @@ class Pm2:
         self.home = home
         self.url = f"http://127.0.0.1:{port}/"
         self.environment = {
+            **os.environ,
             "HOME": str(home.path.parent),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PM2_HOME": str(pm2_home),
@@ -247,6 +248,18 @@ async def test_the_documented_rotation_settings_are_kept(pm2: Pm2) -> None:
     shown = await pm2("conf", "pm2-logrotate")
     for name, value in settings.items():
         assert re.search(rf"{name} .*{re.escape(value)}", shown), shown
+
+
+@pytest.mark.full
+async def test_pm2_logrotate_takes_the_documented_settings_and_the_engine_stays_up(pm2: Pm2) -> None:
+    await pm2("start", "execute_trades.py", "--name", "trade-engine", "--interpreter", "python3")
+    await pm2("install", "pm2-logrotate")
+    await pm2("set", "pm2-logrotate:max_size", "50M")
+    await asyncio.sleep(60)
+
+    listed = await pm2.listed()
+    assert (listed["trade-engine"]["status"], listed["trade-engine"]["restart_time"]) == ("online", 0)
+    assert listed["pm2-logrotate"]["status"] == "online"
 
 
 async def fault(pm2: Pm2, *arguments: str) -> None:

@@ -1,25 +1,33 @@
 import gzip
 import json
 import logging
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
+from core.model.identity import AccountId
+from core.model.policy import AccountPolicy
 from operations import logs
-from operations.logs import StructuredTelemetry, set_up_logs
+from operations.logs import StructuredTelemetry, set_up_logs, size_logs
 from operations.redaction import BLANK, Redactor
+from simulation.bare_exchange import Fault
+from simulation.measured_world import MeasuredWorld
+from simulation.virtual_time import run_virtually
 
 
 @pytest.fixture
 def log_folder(tmp_path: Path) -> Iterator[Path]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
     yield tmp_path / "logs"
     for handler in root.handlers:
         handler.close()
-    root.handlers, root.level = handlers, level
+    root.handlers, root.level, sys.excepthook = handlers, level, hook
+    logging.captureWarnings(capture=False)
     structlog.reset_defaults()
 
 
@@ -58,12 +66,16 @@ def test_no_registered_secret_is_written_by_us_by_others_or_in_a_traceback(log_f
 def test_rotation_loses_no_line_and_keeps_compressed_files(log_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_BYTES", 20_000)
     monkeypatch.setattr(logs, "LOG_FILES_KEPT", 100)
+    pack = logs._pack
+    monkeypatch.setattr(logs, "_pack", lambda plain: (time.sleep(0.01), pack(plain)))  # a slow disk
     set_up_logs("engine", log_folder)
     telemetry = StructuredTelemetry("engine")
 
     for number in range(2000):
         telemetry.tell("event", number=number)
 
+    logging.getLogger().handlers[0].close()
+    assert not list(log_folder.glob("*.tmp"))
     texts = [gzip.decompress(path.read_bytes()).decode() for path in log_folder.glob("*.gz")]
     texts.append((log_folder / "engine.jsonl").read_text())
     numbers = [json.loads(line)["number"] for text in texts for line in text.splitlines()]
@@ -75,3 +87,102 @@ def test_short_values_are_not_searched_for() -> None:
     redactor = Redactor(["abc", "longer-secret"])
 
     assert redactor.text("abc longer-secret") == f"abc {BLANK}"
+
+
+def test_what_a_killed_process_left_unpacked_is_packed_by_the_next(log_folder: Path) -> None:
+    log_folder.mkdir()
+    (log_folder / "engine.jsonl.1").write_text('{"number": 1}\n')
+    (log_folder / "engine.jsonl.1.gz.tmp").write_bytes(b"half")
+
+    set_up_logs("engine", log_folder)
+    logging.getLogger().handlers[0].close()
+
+    assert gzip.decompress((log_folder / "engine.jsonl.1.gz").read_bytes()) == b'{"number": 1}\n'
+    assert sorted(path.name for path in log_folder.iterdir()) == ["engine.jsonl", "engine.jsonl.1.gz"]
+
+
+def test_the_operators_sizes_are_followed(log_folder: Path) -> None:
+    set_up_logs("engine", log_folder)
+    size_logs(0.01, 2)
+    telemetry = StructuredTelemetry("engine")
+
+    for number in range(500):
+        telemetry.tell("event", number=number)
+
+    logging.getLogger().handlers[0].close()
+    packed = list(log_folder.glob("*.gz"))
+    assert len(packed) == 2
+    assert all(len(gzip.decompress(path.read_bytes())) < 11_000 for path in packed)
+
+
+def test_a_foreign_traceback_and_an_uncaught_one_show_no_secret(log_folder: Path) -> None:
+    set_up_logs("engine", log_folder)
+    logs.redactor.register(["canary-55aa77"])
+    try:
+        int("inner canary-55aa77")
+    except ValueError as error:
+        logging.getLogger("aiohttp").exception("foreign canary-55aa77", stack_info=True)
+        sys.excepthook(ValueError, error, error.__traceback__)
+
+    text = (log_folder / "engine.jsonl").read_text()
+    foreign, uncaught = lines(log_folder)
+    assert "canary-55aa77" not in text
+    assert "ValueError" in str(foreign["exception"])
+    assert (uncaught["event"], uncaught["level"]) == ("ended unexpectedly", "critical")
+    assert "inner" in str(uncaught["exception"])
+
+
+class LoggedWorld(MeasuredWorld):
+    """A measured world whose engine tells the real log."""
+
+    def start(self) -> None:
+        self.told = StructuredTelemetry("engine")  # type: ignore[assignment]  # another listener of the same port
+        super().start()
+
+
+def live_logged(folder: Path, story: Callable[[LoggedWorld], Awaitable[None]]) -> None:
+    async def main() -> None:
+        world = LoggedWorld(folder, [AccountPolicy(AccountId("bybit")), AccountPolicy(AccountId("mexc"))])
+        await story(world)
+        world.journal.close()
+
+    run_virtually(main())
+
+
+def test_every_line_of_the_trading_path_names_account_symbol_pass_and_order(log_folder: Path, tmp_path: Path) -> None:
+    async def story(world: LoggedWorld) -> None:
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        world.exchange.inject("submit", Fault.REFUSED)
+        world.sources.say(BTC="0.2")
+        await world.cycle()
+        world.exchange.inject("submit", Fault.ANSWER_LOST)
+        world.sources.say(BTC="0.3")
+        await world.cycle()
+
+    set_up_logs("engine", log_folder)
+    live_logged(tmp_path, story)
+
+    told = [line for line in lines(log_folder) if str(line["event"]).startswith(("order ", "target ", "symbol "))]
+    events = {line["event"] for line in told}
+    assert {"target decided", "order settled", "target confirmed", "order refused", "order outcome unknown"} <= events
+    for line in told:
+        assert line["account"] in {"bybit", "mexc"}
+        assert (line["symbol"], line["pass"]) in {("BTCUSDT", number) for number in range(1, 10)}, line
+        assert ("client_order_id" in line) == str(line["event"]).startswith("order "), line
+    assert max(int(str(line["pass"])) for line in told) >= 3
+
+
+def test_an_engine_with_nothing_to_do_is_silent(log_folder: Path, tmp_path: Path) -> None:
+    async def story(world: LoggedWorld) -> None:
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        told = len(lines(log_folder))
+        assert told > 0
+
+        await world.cycle(50)
+
+        assert len(lines(log_folder)) == told
+
+    set_up_logs("engine", log_folder)
+    live_logged(tmp_path, story)
