@@ -2,7 +2,7 @@ import gzip
 import json
 import logging
 import sys
-import time
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def test_rotation_loses_no_line_and_keeps_compressed_files(log_folder: Path, mon
     monkeypatch.setattr(logs, "LOG_BYTES", 20_000)
     monkeypatch.setattr(logs, "LOG_FILES_KEPT", 100)
     pack = logs._pack
-    monkeypatch.setattr(logs, "_pack", lambda plain: (time.sleep(0.01), pack(plain)))  # a slow disk
+    monkeypatch.setattr(logs, "_pack", lambda plain: (threading.Event().wait(0.06), pack(plain)))  # a slow disk
     set_up_logs("engine", log_folder)
     telemetry = StructuredTelemetry("engine")
 
