@@ -128,6 +128,8 @@ class SymbolWorker:
                 return SymbolOutcome(self._symbol, held, is_confirmed=not why, why=why, orders=orders)
             target, limited = self._limited(decision, held.value, around)
             plan = reconcile(held.value, target, around.instrument, price)
+            if not plan.trades and proof.is_doubted:
+                return self._stopped(held, orders, _Stop(proof.judgement.evidence, WAITING_RETRY_SECONDS))
             if not plan.trades:
                 return await self._conclude(held, decision, plan, limited, orders)
             trade = permit_trade(

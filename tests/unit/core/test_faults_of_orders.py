@@ -711,3 +711,19 @@ def test_fault_25_an_entry_that_came_while_the_close_was_doubted_is_a_fresh_one(
         assert world.ledger().standing is Standing.ACTIVE
 
     live(tmp_path, story)
+
+
+def test_fault_02_a_very_late_read_that_shows_flat_confirms_no_exit(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        world.exchange._before = {}
+        world.exchange.inject("read", *[Fault.STALE_POSITIONS] * 9)
+        world.sources.say(BTC="0")
+        await world.cycle()
+        assert (world.held(), world.ledger().is_confirmed) == (D("0.06"), False)
+        await turn(world, 15)
+
+        assert (world.held(), world.ledger().is_confirmed) == (D(0), True)
+        assert "position changed without us" not in world.told.names()
+
+    live(tmp_path, story)
