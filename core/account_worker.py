@@ -19,14 +19,14 @@ from core.model.ledger import SymbolLedger
 from core.model.outcome import PassReport, SymbolOutcome
 from core.model.policy import AccountPolicy
 from core.model.position import AccountSnapshot
-from core.model.reading import Barred, Known, Reading, Unknown
+from core.model.reading import Barred, Known, Unknown
 from core.model.signal import MergedTarget
 from core.model.standing import SetStanding, Standing
 from core.model.target import Targets
 from core.pass_teller import PassTeller
 from core.plan_executor import PlanExecutor
 from core.ports.clock import Clock
-from core.ports.exchange import Exchange, SymbolSettings
+from core.ports.exchange import Exchange
 from core.ports.journal import Journal
 from core.ports.settings import DefaultSettings, LiveSettings
 from core.ports.telemetry import Telemetry
@@ -35,8 +35,8 @@ from core.quarantine import Quarantine
 from core.symbol_tasks import Place, SymbolTasks, not_looked_at
 from core.symbol_worker import Surroundings, SymbolWorker
 
-MOST_SETTINGS_AHEAD = 5
-"""How many symbols' settings a pass reads at its start: exits wait for that, and exchanges allow some ten a second."""
+SETTINGS_GRACE_SECONDS = 0.1
+"""How long a pass waits for settings once all else is read; exits wait behind it, an increase reads again."""
 
 MIN_PASS_SECONDS = 0.05
 """The least time between two passes that nobody woke."""
@@ -171,28 +171,34 @@ class AccountWorker:
 
     async def _read(self, targets: Targets) -> Readings:
         symbols = list(self._wanted(targets))
-        snapshot, quotes, instruments, settings = await asyncio.gather(
-            self._exchange.read_snapshot(),
-            self._exchange.read_quotes(symbols),
-            self._exchange.read_instruments(),
-            self._read_settings(targets),
+        reads = asyncio.gather(
+            self._exchange.read_snapshot(), self._exchange.read_quotes(symbols), self._exchange.read_instruments()
         )
+        ahead = {
+            symbol: asyncio.create_task(self._exchange.read_settings(symbol))
+            for symbol in self._about_to_be_set(targets)
+        }
+        try:
+            snapshot, quotes, instruments = await reads
+            if ahead:
+                await asyncio.wait(ahead.values(), timeout=SETTINGS_GRACE_SECONDS)
+        finally:
+            settings = {symbol: task.result() for symbol, task in ahead.items() if task.done()}
+            for task in ahead.values():
+                task.cancel()
         believed = replace(snapshot, equity=self._limits.believe(snapshot.equity))
         return Readings(believed, quotes, instruments, settings, self._limits.watch_prices(quotes))
 
-    async def _read_settings(self, targets: Targets) -> Mapping[Symbol, Reading[SymbolSettings]]:
-        """Margin mode and leverage of what is about to be decided, side by side with the other reads."""
+    def _about_to_be_set(self, targets: Targets) -> list[Symbol]:
+        """What is about to be decided where margin mode or leverage are settings, to be read beside all else."""
         capabilities = self._exchange.capabilities
         if capabilities.leverage_in_order and capabilities.margin_mode_in_order:
-            return {}
-        symbols = [
+            return []
+        return [
             target.symbol
             for target in self._wanted(targets).values()
             if not target.is_flat and asks_for_decision(self._ledger(target.symbol), target)
         ]
-        soon = symbols[:MOST_SETTINGS_AHEAD]
-        settings = await asyncio.gather(*(self._exchange.read_settings(symbol) for symbol in soon))
-        return dict(zip(soon, settings, strict=True))
 
     async def _doubt_halts(self, targets: Targets, readings: Readings) -> None:
         """A market that was halted may trade again: read the rules anew, at most once per full check."""

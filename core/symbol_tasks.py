@@ -19,8 +19,10 @@ TellFault = Callable[[Symbol, str], None]
 class Place:
     """One of the places of a lane, held while a symbol is decided and sent, lent while it waits for what came of it."""
 
-    def __init__(self, lane: asyncio.Semaphore) -> None:
+    def __init__(self, symbol: Symbol, lane: asyncio.Semaphore, queue: set[Symbol]) -> None:
+        self._symbol = symbol
         self._lane = lane
+        self._queue = queue
         self._is_held = False
 
     @asynccontextmanager
@@ -40,7 +42,11 @@ class Place:
         await self._take()
 
     async def _take(self) -> None:
-        await self._lane.acquire()
+        self._queue.add(self._symbol)
+        try:
+            await self._lane.acquire()
+        finally:
+            self._queue.discard(self._symbol)
         self._is_held = True
 
     def _give(self) -> None:
@@ -73,6 +79,7 @@ class SymbolTasks:
     def start(self, symbol: Symbol, work: Work, *, is_exit: bool) -> None:
         """Begin, unless the symbol's last task still runs; an exit never waits behind entries, not even its own."""
         if symbol in self._running:
+            # What waits for a place has nothing in its hands: its last order is settled and in the journal.
             if not (is_exit and symbol in self._queued):
                 return
             self._running.pop(symbol).cancel()
@@ -128,10 +135,9 @@ class SymbolTasks:
         return max(0.0, min(waits)) if waits else None
 
     async def _run(self, symbol: Symbol, work: Work, lane: asyncio.Semaphore) -> SymbolOutcome:
-        place = Place(lane)
+        place = Place(symbol, lane, self._queued if lane is self._entries else set())
         try:
             async with place.held():
-                self._queued.discard(symbol)
                 return await work(place)
         except EngineError as error:
             why = str(error)

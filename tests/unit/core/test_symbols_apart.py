@@ -158,6 +158,24 @@ def test_an_exit_does_not_queue_behind_an_entry_of_its_own_that_has_not_begun(tm
     live(tmp_path, story, TWO_AT_ONCE)
 
 
+def test_an_exit_does_not_queue_behind_entries_once_its_own_entry_was_sent(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        list_coins(world, "0.04", "BTC")
+        world.exchange.latency_seconds = 1.0
+
+        async def trade() -> None:
+            world.sources.say(BTC="1")
+            await asyncio.sleep(2.5)
+            say_coins(world, "0.5", BTC="1")
+            assert await seconds_until(lambda: bool(world.held(BTC))) < 2
+            say_coins(world, "0.5", BTC="0")
+            assert await seconds_until(lambda: not world.held(BTC)) < 6
+
+        await while_running(world, trade())
+
+    live(tmp_path, story, TWO_AT_ONCE)
+
+
 def test_an_exit_does_not_wait_while_the_settings_of_many_entries_are_read(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         list_coins(world, "0.04", "BTC")
