@@ -83,6 +83,8 @@ def test_an_order_in_the_queue_waits_for_answers_and_not_for_the_look_ups_and_re
             symbol = Symbol(f"{name}USDT")
             exchange.rules[symbol] = replace(RULES[BTC], symbol=symbol)
             exchange.prices[symbol] = D(100)
+            exchange.settings[symbol] = SymbolSettings(MarginMode.ISOLATED, D(3))
+        exchange.capabilities = SETTING_CAPABILITIES
         world.config.config = weigh(**dict.fromkeys(names, "0.5"))
         world.sources.say(**dict.fromkeys(names, "0.1"))  # type: ignore[arg-type]  # no coin is called source
         await follow(world, 20)
