@@ -183,6 +183,8 @@ class BareExchange:
 
     async def read_settings(self, symbol: Symbol) -> Reading[SymbolSettings]:
         """The settings as set, or none where they are fields of the order."""
+        if self.capabilities.leverage_in_order and self.capabilities.margin_mode_in_order:
+            return Known(SymbolSettings(None, None), self.clock.now())
         if await self._call("settings") is Fault.READ_FAILS:
             return Unknown("timeout")
         return Known(self.settings.get(symbol, SymbolSettings(None, None)), self.clock.now())

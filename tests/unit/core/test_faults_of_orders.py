@@ -142,6 +142,9 @@ def test_fault_06_a_lost_order_that_cannot_be_asked_for_settles_nothing(tmp_path
         await world.cycle(2)
         assert world.ledger().owned == 0
         assert "position changed without us" not in world.told.names()
+        waits = [str(facts["why"]) for name, facts in world.told.events if name == "symbol waits"]
+        assert "position unknown: a lost order could not be looked up: timeout" in waits
+        assert "position unknown: a lost order is still open at the exchange" in waits
         await world.cycle(2)
 
         assert world.held() == 0
@@ -493,6 +496,7 @@ def test_fault_24_what_two_reads_do_not_agree_on_is_nobodys_doing(tmp_path: Path
         world.exchange._snapshot = unsteady  # type: ignore[method-assign]
         await world.cycle()
 
+        assert "two reads of the position disagree" in str(world.told.events[-1])
         assert world.ledger().standing is Standing.ACTIVE
         assert "position changed without us" not in world.told.names()
 
