@@ -6,6 +6,7 @@ near what the exchanges publish and are this paper world's own numbers.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from core.model.money import ONE, ZERO, divide, round_towards_zero
 
@@ -167,9 +168,14 @@ def listed_coins(count: int | None = None) -> tuple[Coin, ...]:
 
 
 def markets_of(exchange: str, coins: tuple[Coin, ...] = COINS) -> dict[str, PaperMarket]:
-    """One exchange's list by its own symbols."""
+    """One exchange's list by its own symbols; the caller's own dictionary."""
+    return {market.symbol: market for market in _made(exchange, coins)}
+
+
+@lru_cache(maxsize=64)
+def _made(exchange: str, coins: tuple[Coin, ...]) -> tuple[PaperMarket, ...]:
     made = (_MAKERS[exchange](coin) for coin in coins)
-    return {market.symbol: market for market in made if market is not None}
+    return tuple(market for market in made if market is not None)
 
 
 def _bybit(coin: Coin) -> PaperMarket | None:

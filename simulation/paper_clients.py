@@ -49,7 +49,7 @@ async def open_client(house: PaperHouse, exchange: str, balance: Decimal = Decim
             "enableRateLimit": False,
             "options": OPTIONS.get(exchange, {}),
         }
-        | ({} if base_url else {"session": house.session()})
+        | ({} if base_url else {"session": house.session(), "ssl_context": False})
     )
     client.urls["api"] = house.urls(exchange, base_url)
     client.timeout_on_exit = 0
