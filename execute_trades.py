@@ -147,7 +147,10 @@ class Engine:
         Args:
             stop: Set to end.
         """
-        await self.executor.run(stop)
+        try:
+            await self.executor.run(stop)
+        finally:
+            await self.journal.drain()
 
     def watched_folders(self) -> list[Path]:
         """Where a change means that there is something to look at."""

@@ -60,6 +60,7 @@ class JournalFile:
         self._tag = read_meta(connection, "tag")
         self._waiting: list[Row] = []
         self._flush: asyncio.Task[bool] | None = None
+        self._flushing: set[asyncio.Task[bool]] = set()
         self._broken = ""
         self.commits = 0
 
@@ -156,6 +157,10 @@ class JournalFile:
         parts += [(str(account), marks) for account, marks in sorted(self._marks.items())]
         return hashlib.sha256(b"\n".join(map(msgspec.json.encode, parts))).hexdigest()
 
+    async def drain(self) -> None:
+        """Wait for the commits under way, also those whose askers are gone; before that the file cannot be closed."""
+        await asyncio.gather(*self._flushing, return_exceptions=True)
+
     def close(self) -> None:
         """Close the file; what was awaited is on disk."""
         self._connection.close()
@@ -183,6 +188,8 @@ class JournalFile:
         self._waiting += rows
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_waiting())
+            self._flushing.add(self._flush)
+            self._flush.add_done_callback(self._flushing.discard)
         return await asyncio.shield(self._flush)
 
     async def _flush_waiting(self) -> bool:
