@@ -121,9 +121,57 @@ class BreakNetwork:
     answers: int
 
 
+@dataclass(frozen=True, slots=True)
+class ResendEarlier:
+    """TradingView sends the alert before the symbol's last one once more."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartSecondEngine:
+    """Somebody starts an engine on the same data; it must refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackUpJournal:
+    """The journal is copied, as a backup does."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreJournal:
+    """The engine is stopped, the copied journal takes the place of the newer one, and the engine starts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatSymbol:
+    """An edit that names the first symbol twice; it must be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectFlat:
+    """No exchange may hold the symbol now."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectHeld:
+    """Every exchange must hold some of the symbol now."""
+
+    symbol: str
+
+
 Action = (
     Alert
     | Resend
+    | ResendEarlier
+    | StartSecondEngine
+    | BackUpJournal
+    | RestoreJournal
+    | RepeatSymbol
+    | ExpectFlat
+    | ExpectHeld
     | Break
     | Heal
     | ForeignTrade

@@ -149,7 +149,7 @@ async def _live(scenario: Scenario, plan: Plan, disk: LosingDisk, root: Path, la
 async def _follow(steps: Sequence[Step], trial: Trial, begun: float) -> None:
     for step in steps:
         await _sleep_until(begun + step.at_seconds)
-        await trial.apply(step.action)
+        await trial.happenings.apply(step.action)
 
 
 async def _sleep_until(seconds: float) -> None:
@@ -234,7 +234,7 @@ class _Points:
         trial = Trial(world)
         wrong: list[str] = []
         async with world.services():
-            await trial.start()
+            await trial.happenings.start()
             for _ in range(int(RESTARTED_WITHIN_SECONDS)):
                 await asyncio.sleep(1)
                 wrong = [told for told, _ in trial.gaps()]

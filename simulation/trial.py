@@ -1,9 +1,9 @@
 """One simulated life: a schedule of actions in a fresh world, then healing, then everything must stand on target."""
 
 import asyncio
-import contextlib
 import os
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,38 +11,19 @@ from pathlib import Path
 
 from config.account_switches import AccountSwitches
 from core.decisions.merge_signals import merge_signals
-from core.model.failures import InvalidConfig
-from core.model.identity import AccountId, Symbol
+from core.model.identity import AccountId
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO, plain
-from core.model.standing import Scope, Standing, Verb
-from operations.command_files import give_command
+from core.model.standing import Standing, Verb
 from operations.views import read_passes
 from paper.effects import MarketState
-from paper.interventions import liquidate_now, trade_from_elsewhere
-from paper.refusals import Refused
 from simulation.actions import (
-    Action,
-    Alert,
-    Break,
-    BreakNetwork,
-    DisableAccount,
-    EditWeights,
-    ForeignTrade,
-    Heal,
-    Liquidate,
-    Market,
-    Operate,
-    Resend,
-    Restart,
-    Shock,
-    SpoilWeights,
     Step,
-    StepClock,
 )
+from simulation.happenings import Happenings
 from simulation.virtual_time import run_virtually
-from simulation.watcher import Violation, unified
-from simulation.whole_world import DEFAULT_WEIGHT, Plan, WholeWorld
+from simulation.watcher import Violation
+from simulation.whole_world import DEFAULT_WEIGHT, SN8_KEY, Plan, WholeWorld
 
 REDUCED_WITHIN_SECONDS = 30.0
 CONVERGED_WITHIN_SECONDS = 120.0
@@ -85,7 +66,10 @@ def run_trial(plan: Plan, steps: Sequence[Step], watch: Callable[[float], None] 
         watch: Told the virtual time before each step.
     """
     with tempfile.TemporaryDirectory(prefix="simulated-", dir=MEMORY_FOLDER) as folder:
-        return run_virtually(_live(Path(folder), plan, steps, watch))
+        try:
+            return run_virtually(_live(Path(folder), plan, steps, watch))
+        except Exception:  # noqa: BLE001 - the world's boundary: an engine that throws has failed its trial
+            return Verdict((Violation(0, 0.0, traceback.format_exc()),), "", 0.0, {}, {}, 0.0)
 
 
 async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable[[float], None]) -> Verdict:
@@ -97,7 +81,7 @@ async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable
         for step in steps:
             await asyncio.sleep(max(0.0, step.at_seconds - loop.time()))
             watch(loop.time())
-            await trial.apply(step.action)
+            await trial.happenings.apply(step.action)
         converged_seconds = await trial.heal_and_converge()
         watcher = world.watcher
         verdict = Verdict(
@@ -114,101 +98,15 @@ async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable
 
 
 class Trial:
-    """The actions' effects on one world."""
+    """A world, what happens in it, and whether it comes to rest on target.
+
+    Attributes:
+        happenings: What happens in it.
+    """
 
     def __init__(self, world: WholeWorld) -> None:
         self._world = world
-        self._last_alerts: dict[str, Decimal] = {}
-
-    async def apply(self, action: Action) -> None:
-        """Let it happen."""
-        world = self._world
-        match action:
-            case Alert(symbol=symbol, depth=depth):
-                self._last_alerts[symbol] = depth
-                await self._post(symbol, depth)
-            case Resend(symbol=symbol):
-                if symbol in self._last_alerts:
-                    await self._post(symbol, self._last_alerts[symbol])
-            case Break(fault=fault):
-                world.house.faults.add(fault)
-            case Heal():
-                world.house.faults.clear()
-            case Restart(is_crash=is_crash):
-                await self._restart(is_crash=is_crash)
-            case StepClock(seconds=seconds):
-                world.clock.step(seconds)
-            case BreakNetwork(fault=fault, answers=answers):
-                world.sn8.faults.plan(fault, answers)
-            case EditWeights() | SpoilWeights() | Operate() | DisableAccount():
-                await self._order(action)
-            case _:
-                self._intervene(action)
-
-    async def _order(self, action: EditWeights | SpoilWeights | Operate | DisableAccount) -> None:
-        """What the operator does."""
-        match action:
-            case EditWeights(weights=weights):
-                self._world.write_weights(weights)
-                if self._world.engine is None:
-                    await self.start()
-            case SpoilWeights():
-                self._world.spoil_weights()
-            case DisableAccount(exchange=exchange):
-                self._world.switch_account(exchange or self._world.plan.exchanges[0], is_enabled=False)
-            case Operate(verb=verb, exchange=exchange, symbol=symbol):
-                self._operate(verb, exchange, symbol)
-
-    async def _post(self, symbol: str, depth: Decimal) -> None:
-        answer = await self._world.alert(symbol, depth)
-        if answer.status != 200:
-            self._world.watcher.violations.append(
-                Violation(4, asyncio.get_running_loop().time(), f"alert {symbol} {depth} got {answer}")
-            )
-
-    def _intervene(self, action: Action) -> None:
-        """What happens on an exchange without the engine's doing."""
-        house = self._world.house
-        match action:
-            case ForeignTrade(exchange=name, symbol=symbol, share=share):
-                venue, account, market = house.exchanges[name], house.account(name), self._market(name, symbol)
-                held = sum((row.quantity for row in account.held(market)), ZERO)
-                lot = venue.markets[market].lot_step
-                quantity = (held * share / lot).to_integral_value(rounding="ROUND_DOWN") * lot
-                if quantity:
-                    self._world.watcher.taint((AccountId(name), Symbol(symbol)))
-                    with contextlib.suppress(Refused):
-                        trade_from_elsewhere(venue, account, market, quantity)
-            case Liquidate(exchange=name, symbol=symbol):
-                self._world.watcher.taint((AccountId(name), Symbol(symbol)))
-                liquidate_now(house.exchanges[name], house.account(name), self._market(name, symbol))
-            case Market(exchange=name, symbol=symbol, state=state):
-                house.exchanges[name].set_state(self._market(name, symbol), state)
-            case Shock(symbol=symbol, factor=factor):
-                house.move_price(symbol.removesuffix("USDT"), factor=factor)
-
-    def _market(self, exchange: str, symbol: str) -> str:
-        markets = self._world.house.exchanges[exchange].markets
-        return next(name for name, market in markets.items() if unified(market.coin) == symbol)
-
-    async def _restart(self, *, is_crash: bool) -> None:
-        self._world.watcher.watch(None)
-        await self._world.stop_engine(is_crash=is_crash)
-        await self.start()
-
-    async def start(self) -> None:
-        """Start the engine; over an invalid configuration it refuses, and is started again once that is mended."""
-        with contextlib.suppress(InvalidConfig):
-            engine = await self._world.start_engine()
-            self._world.watcher.watch(engine.journal)
-
-    def _operate(self, verb: Verb, exchange: str, symbol: str) -> None:
-        world = self._world
-        scope = Scope(AccountId(exchange) if exchange else None, Symbol(symbol) if symbol else None)
-        applied = world.engine.journal.last_command() if world.engine else 0
-        give_command(world.home.operator_commands, verb, scope, "simulation", world.clock.now(), "told to", applied)
-
-    # -- after the schedule ----------------------------------------------------------------------------------
+        self.happenings = Happenings(world)
 
     async def heal_and_converge(self) -> float:
         """Make everything well again and wait; what then is not on target without a named reason is a violation.
@@ -218,7 +116,7 @@ class Trial:
         """
         self._heal()
         if self._world.engine is None:
-            await self.start()
+            await self.happenings.start()
         loop = asyncio.get_running_loop()
         begun = loop.time()
         await asyncio.sleep(REDUCED_WITHIN_SECONDS)
@@ -228,7 +126,26 @@ class Trial:
                 break
             await asyncio.sleep(1)
         self._complain([told for told, _ in self.gaps()])
+        self._check_end()
         return loop.time() - begun
+
+    def _check_end(self) -> None:
+        """What must hold once everything stands still: the endpoint's word, the fills, the secrets."""
+        world = self._world
+        if world.engine:
+            world.watcher.check_books(world.engine.journal)
+        newest = dict(world.acknowledged)
+        in_force = {signal.source_symbol: signal.depth for signal in world.webhook.processor.frame().signals}
+        for symbol, depth in newest.items():
+            if in_force.get(symbol) != depth:
+                world.watcher.fail(5, f"{symbol}: {in_force.get(symbol)} is in force, answered last was {depth}")
+        secrets = [SN8_KEY.encode()]
+        for name in world.plan.exchanges:
+            keys = world.house.account(name).keys
+            secrets += [text.encode() for text in (keys.secret, keys.passphrase) if text]
+        for path in world.home.path.rglob("*"):
+            if path.is_file() and any(secret in path.read_bytes() for secret in secrets):
+                world.watcher.fail(20, f"{path.name} holds a secret")
 
     def _heal(self) -> None:
         world = self._world
@@ -239,7 +156,7 @@ class Trial:
             for market in venue.states:
                 venue.set_state(market, MarketState.LIVE)
         world.write_weights(dict.fromkeys(world.plan.symbols, DEFAULT_WEIGHT))
-        self._operate(Verb.RESUME, "", "")
+        self.happenings.operate(Verb.RESUME, "", "")
 
     def _complain(self, gaps: Sequence[str]) -> None:
         now = asyncio.get_running_loop().time()

@@ -1,25 +1,36 @@
 """Checks the rules of truth at every step, against the exchanges' own books and not against what the engine believes.
 
 The numbers of the rules: 1 one unsettled increase and one unsettled reduction a symbol, 2 never more than the target,
-3 after healing every position equals its target or a reason is named, 4 an alert is answered 200, 6 a reduction only
-reduces, 9 no order without a journaled intent, 11 confirmed means that the exchange showed it; 0 is a fault of the
-program itself.
+3 after healing every position equals its target or a reason is named, 4 an alert is answered 200, 5 the newest answered
+alert is in force, 6 a reduction only reduces and says so, 8 leverage and margin mode are as meant, 9 no order without a
+journaled intent, 10 nothing is sent while halted, 11 confirmed means that the exchange showed it, 14 an invalid edit
+changes nothing, 15 a second engine refuses to start, 16 a stale source follows its policy, 19 journaled fills explain
+what is held, 20 no secret in any file; 0 is a fault of the program itself.
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.ledger import IllegalTransition, OrderPhase, OrderRecord, SymbolLedger
 from core.model.money import ZERO, plain
+from core.model.order import OrderIntent
+from core.model.standing import Standing
 from core.ports.journal import Journal
 from paper.house import PaperHouse
 from paper.ledger import Entry
 
 Place = tuple[AccountId, Symbol]
+
+HALTS_WITHIN_SECONDS = 2.0
+"""How long after a halt an order that was on its way may still arrive."""
+
+RECEIVE_WINDOW_SECONDS = 5.0
+"""How long the exchanges take a signed request after it was signed."""
 
 REMEMBERED_SECONDS = 90.0
 """How long a book's earlier values are kept, to judge a confirmation by what a read could have shown."""
@@ -71,7 +82,7 @@ class Watcher:
         traded: How much was bought and sold of each symbol, together.
     """
 
-    def __init__(self, house: PaperHouse, time: Callable[[], float]) -> None:
+    def __init__(self, house: PaperHouse, time: Callable[[], float], now: Callable[[], datetime]) -> None:
         self.violations: list[Violation] = []
         self.told: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
@@ -79,6 +90,7 @@ class Watcher:
         self.traded: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self._house = house
         self._time = time
+        self._now = now
         self._journal: Journal | None = None
         self._books: defaultdict[Place, _Book] = defaultdict(_Book)
         self._targets: dict[tuple[Place, int], Decimal] = {}
@@ -120,8 +132,11 @@ class Watcher:
         self.told[event] += 1
         if event == "target decided":
             self._targets[self._place_told(facts), int(str(facts["decision"]))] = Decimal(str(facts["quantity"]))
+            self._check_size(facts)
         elif event == "target confirmed":
             self._check_confirmation(self._place_told(facts), Decimal(str(facts["held"])))
+        elif event == "order disagrees with its intent":
+            self._break(9, f"an id that was used before: {facts}")
         elif event == "pass failed unexpectedly":
             self._break(0, f"an error of ours: {facts}")
 
@@ -154,11 +169,41 @@ class Watcher:
         meant = (str(intent.side), intent.quantity, str(intent.reduce_only))
         if asked[0] != meant[0] or asked[1] > meant[1] or asked[2] != meant[2]:
             self._break(9, f"{place}: order {client_id} asks {asked}, the journal says {meant}")
+        self._check_flag(place, intent)
+        self._check_halt(place)
         for is_reduction in (False, True):
             alive = [other for other in ledger.unsettled if other.intent.reduce_only is is_reduction]
             if len(alive) > 1:
                 kind = "reductions" if is_reduction else "increases"
                 self._break(1, f"{place}: {len(alive)} unsettled {kind} at once")
+
+    def _check_flag(self, place: Place, intent: OrderIntent) -> None:
+        """6: what goes against a position that is ours alone is reduce-only."""
+        book = self._books[place]
+        is_against = book.quantity * intent.side.sign < ZERO
+        if is_against and not intent.reduce_only and not book.is_tainted and not self._has_lost(place):
+            asked = f"{intent.side} {plain(intent.quantity)}"
+            self._break(6, f"{place}: {asked} against {plain(book.quantity)} is not reduce-only")
+
+    def _check_halt(self, place: Place) -> None:
+        """10: nothing is sent for what the operator halted a while ago."""
+        operator = self._journal.standings().for_symbol(*place) if self._journal else None
+        if operator and operator.standing is Standing.HALTED:
+            since = (self._now() - operator.at).total_seconds()
+            if since > HALTS_WITHIN_SECONDS:
+                self._break(10, f"{place}: an order {since:.0f} s after the operator halted it")
+
+    def _check_leverage(self, entry: Entry, place: Place, intent: OrderIntent) -> None:
+        """8: an increase has the leverage and margin mode that were meant."""
+        account = self._house.exchanges[entry.exchange].accounts[entry.account]
+        for row in account.held(str(entry.facts["symbol"])):
+            if row.leverage != intent.leverage or row.key.margin_mode is not intent.margin_mode:
+                meant = f"{intent.margin_mode} {plain(intent.leverage)}x"
+                self._break(8, f"{place}: holds {row.key.margin_mode} {plain(row.leverage)}x, meant was {meant}")
+
+    def _has_lost(self, place: Place) -> bool:
+        """Whether an order was given up that may have landed after all."""
+        return self._journal is not None and bool(self._journal.ledger(*place).lost)
 
     def _check_fill(self, entry: Entry) -> None:
         """A fill: 6 a reduction only reduces, 2 an increase never exceeds the target it serves."""
@@ -178,18 +223,51 @@ class Watcher:
         record = _record_of(self._journal.ledger(*place), client_id)
         if record is None:
             return
+        self._check_given_up(place, record)
         if record.intent.reduce_only:
             if abs(book.quantity) > abs(before) or book.quantity * before < ZERO:
                 self._break(6, f"{place}: reduction {client_id} took {plain(before)} to {plain(book.quantity)}")
             return
+        self._check_leverage(entry, place, record.intent)
         target = self._targets.get((place, record.intent.decision))
-        is_judged = target is not None and not book.is_tainted and record.phase is not OrderPhase.LOST
+        ledger = self._journal.ledger(*place)
+        is_in_force = ledger.decision is not None and ledger.decision.number == record.intent.decision
+        is_judged = not book.is_tainted and (is_in_force or record.phase is not OrderPhase.LOST)
         if is_judged and target is not None and abs(book.quantity) > abs(target):
             self._break(
                 2, f"{place}: holds {plain(book.quantity)}, decision {record.intent.decision} asked {plain(target)}"
             )
 
+    def _check_given_up(self, place: Place, record: OrderRecord) -> None:
+        """1: what may still arrive is not given up."""
+        age = (self._now() - record.sent_at).total_seconds()
+        if record.phase is OrderPhase.LOST and age < RECEIVE_WINDOW_SECONDS:
+            self._break(
+                1, f"{place}: {record.intent.client_order_id} was given up and filled {age:.1f} s after its send"
+            )
+
     # -- what the engine tells -------------------------------------------------------------------------------
+
+    def check_books(self, journal: Journal) -> None:
+        """19: journaled fills explain what every exchange holds, where nobody else had a hand in it."""
+        for place, book in self._books.items():
+            ledger = journal.ledger(*place)
+            if not book.is_tainted and not ledger.unsettled and ledger.owned != book.quantity:
+                told = f"fills explain {plain(ledger.owned)}, the exchange holds {plain(book.quantity)}"
+                self._break(19, f"{place}: {told}")
+
+    def fail(self, invariant: int, told: str) -> None:
+        """Note a rule that was seen broken from outside."""
+        self._break(invariant, told)
+
+    def _check_size(self, facts: Mapping[str, object]) -> None:
+        """2: a position is worth at most the account's value x depth x leverage."""
+        if facts["equity"] is None or facts["price"] is None:
+            return
+        worth = abs(Decimal(str(facts["quantity"]))) * Decimal(str(facts["price"]))
+        most = Decimal(str(facts["equity"])) * abs(Decimal(str(facts["depth"]))) * Decimal(str(facts["leverage"]))
+        if worth > most:
+            self._break(2, f"a target worth {worth:.2f} USDT where {most:.2f} are asked: {facts}")
 
     def _check_confirmation(self, place: Place, held: Decimal) -> None:
         """11: what is confirmed is what the exchange showed a moment ago."""

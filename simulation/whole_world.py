@@ -23,6 +23,7 @@ from core.ports.exchange import Exchange
 from execute_trades import Engine, World, connect_paper
 from operations.account_switches import follow_switches
 from operations.committers import commit_inline
+from operations.engine_lock import EngineLock
 from paper.house import PaperHouse
 from paper.sn8 import Sn8Server
 from paper.sn8_session import Sn8Session
@@ -52,12 +53,14 @@ class Plan:
         symbols: Unified symbols that TradingView trades.
         network_symbols: Unified symbols that the SN8 network trades too.
         exchanges: One paper account each.
+        balance_usdt: What each account begins with.
     """
 
     seed: int = 1
     symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
     network_symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT")
     exchanges: Sequence[str] = EXCHANGES
+    balance_usdt: Decimal = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class _RunningEngine:
     task: "asyncio.Task[None]"
     switching: "asyncio.Task[None]"
     exchanges: Sequence[Exchange]
+    lock: EngineLock
 
 
 class WholeWorld:
@@ -83,12 +87,14 @@ class WholeWorld:
         self.home = Home(folder)
         self.clock = VirtualClock(loop)
         self.house = PaperHouse(self.clock, seed=plan.seed)
-        self.watcher = Watcher(self.house, self.clock.seconds)
+        self.watcher = Watcher(self.house, self.clock.seconds, self.clock.now)
         self.telemetry = self.watcher
         self.webhook = TradingViewService(self.home, self.clock, self.watcher)
         self.sn8 = Sn8Server(Sn8World(plan.seed, START, MINERS), self.clock, {SN8_KEY: 100})
         self.acknowledged: list[tuple[str, Decimal]] = []
         self.in_question: tuple[str, Decimal] | None = None
+        self._bodies: dict[str, list[bytes]] = {}
+        self._alerts_made = 0
         self._epochs = random.Random(f"epochs {plan.seed}")
         self._running: _RunningEngine | None = None
         self._write_config()
@@ -97,6 +103,11 @@ class WholeWorld:
         """What the operator's dialog leaves: TradingView's weight per symbol, a tenth for the network beside it."""
         entries = [self._entry(symbol, weight) for symbol, weight in weights.items()]
         write_atomically(self.home.signal_weights, format_json(entries))
+
+    def repeat_symbol(self) -> None:
+        """An edit that gives the first symbol twice."""
+        entry = self._entry(self.plan.symbols[0], DEFAULT_WEIGHT)
+        write_atomically(self.home.signal_weights, format_json([entry, entry]))
 
     def spoil_weights(self) -> None:
         """An edit that ends in the middle of a word."""
@@ -117,22 +128,31 @@ class WholeWorld:
         return {"symbol": symbol, "leverage": 3, "sources": sources}
 
     async def alert(self, symbol: str, depth: Decimal) -> Answer:
-        """Post an alert that asks for a depth, as TradingView would."""
+        """Post an alert that asks for a depth, as TradingView would; its price makes it unlike every other."""
         side = "long" if depth > 0 else "short" if depth < 0 else "flat"
-        body = {
+        self._alerts_made += 1
+        message = {
             "symbol": symbol,
             "direction": side,
             "action": "sell" if depth < 0 else "buy",
             "leverage": "3",
             "size": f"{depth * 100}/100" if depth else "Exit @ 1",
-            "price": "1",
+            "price": str(self._alerts_made),
         }
+        body = json.dumps(message).encode()
+        self._bodies.setdefault(symbol, []).append(body)
         self.in_question = (symbol, depth)
-        answer = await request(self.webhook, json.dumps(body).encode())
+        answer = await request(self.webhook, body)
         self.in_question = None
         if answer.status == ANSWERED:
             self.acknowledged.append((symbol, depth))
         return answer
+
+    async def resend(self, symbol: str, back: int = 1) -> None:
+        """Post the symbol's last alert once more, or the one so many before it, byte for byte."""
+        bodies = self._bodies.get(symbol, [])
+        if len(bodies) >= back:
+            await request(self.webhook, bodies[-back])
 
     def switch_account(self, exchange: str, *, is_enabled: bool) -> None:
         """What the operator's dialog leaves when an account is disabled or enabled."""
@@ -169,24 +189,40 @@ class WholeWorld:
             yield
 
     async def start_engine(self) -> Engine:
-        """The engine over the home as it is on disk, running from now on."""
+        """The engine over the home as it is on disk, running from now on.
+
+        Raises:
+            AlreadyRunning: If one runs already.
+        """
         switches = AccountSwitches(self.home)
         enabled = switches.load()
         accounts = [
-            AccountSettings(account, AccountMode.PAPER, enabled=enabled.get(account, True), is_armed=True)
+            AccountSettings(
+                account,
+                AccountMode.PAPER,
+                enabled=enabled.get(account, True),
+                is_armed=True,
+                paper_balance_usdt=self.plan.balance_usdt,
+            )
             for account in map(AccountId, self.plan.exchanges)
         ]
         exchanges = {
             settings.account: connect_paper(settings, self.house, self.clock, self.telemetry) for settings in accounts
         }
+        lock = EngineLock(self.home.engine_lock)
+        lock.__enter__()
         epoch = f"{self._epochs.getrandbits(128):032x}"
-        engine = Engine(self.home, accounts, World(self.clock, self.telemetry, commit_inline, epoch, exchanges))
+        try:
+            engine = Engine(self.home, accounts, World(self.clock, self.telemetry, commit_inline, epoch, exchanges))
+        except BaseException:
+            lock.__exit__(None, None, None)
+            raise
         stop = asyncio.Event()
         tasks = (
             asyncio.create_task(engine.run(stop)),
             asyncio.create_task(follow_switches(switches, engine.workers, self.telemetry)),
         )
-        self._running = _RunningEngine(engine, stop, *tasks, list(exchanges.values()))
+        self._running = _RunningEngine(engine, stop, *tasks, list(exchanges.values()), lock)
         return engine
 
     async def stop_engine(self, *, is_crash: bool = False) -> None:
@@ -202,6 +238,7 @@ class WholeWorld:
         for exchange in running.exchanges:
             await exchange.close()
         running.engine.close()
+        running.lock.__exit__(None, None, None)
 
     @property
     def engine(self) -> Engine | None:

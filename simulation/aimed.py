@@ -1,0 +1,199 @@
+"""Short lives aimed at one class of fault each, where chance would need many hours to meet it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.model.standing import Verb
+from paper.faults import Fault, FaultKind
+from paper.refusals import Reason
+from paper.sn8_faults import Fault as Sn8Fault
+from simulation.actions import (
+    Action,
+    Alert,
+    BackUpJournal,
+    Break,
+    BreakNetwork,
+    EditWeights,
+    ExpectFlat,
+    ExpectHeld,
+    ForeignTrade,
+    Heal,
+    Operate,
+    RepeatSymbol,
+    Resend,
+    ResendEarlier,
+    Restart,
+    RestoreJournal,
+    SpoilWeights,
+    StartSecondEngine,
+    Step,
+)
+from simulation.whole_world import EXCHANGES, Plan
+
+SYMBOL = "BTCUSDT"
+DAY_SECONDS = 86_400.0
+ONE_SYMBOL = Plan(2, symbols=(SYMBOL,), network_symbols=())
+NETWORK_ONLY = Plan(
+    2, symbols=(SYMBOL,), network_symbols=(SYMBOL,), exchanges=("bybit",), balance_usdt=Decimal(1_000_000)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A world and what happens in it."""
+
+    plan: Plan
+    steps: Sequence[Step]
+
+
+def _alert(depth: str) -> Action:
+    return Alert(SYMBOL, Decimal(depth))
+
+
+def _fault(kind: FaultKind, endpoint: str, seconds: float = 0.0, count: int | None = None, field: str = "") -> Action:
+    return Break(Fault(kind, endpoint=endpoint, count=count, seconds=seconds, field=field))
+
+
+def _life(*happenings: tuple[float, Action], plan: Plan = ONE_SYMBOL) -> Life:
+    return Life(plan, [Step(at, action) for at, action in happenings])
+
+
+def _strikes(kind: FaultKind) -> Sequence[tuple[float, Action]]:
+    """The exchange closes the position just before our close reaches it."""
+    return [
+        (19.9, Break(Fault(kind, exchange=name, endpoint="create_order", symbol=SYMBOL, count=1))) for name in EXCHANGES
+    ]
+
+
+def _unreadable(kind: FaultKind, field: str = "") -> Life:
+    """Positions cannot be read while the target grows, turns and vanishes."""
+    broken = _fault(kind, "positions", field=field)
+    return _life(
+        (5.0, _alert("0.5")),
+        (15.0, broken),
+        (15.1, _alert("0.8")),
+        (30.0, Heal()),
+        (60.0, broken),
+        (60.1, _alert("-0.4")),
+        (75.0, Heal()),
+        (105.0, broken),
+        (105.1, _alert("0")),
+        (120.0, Heal()),
+    )
+
+
+def _ill_sent(kind: FaultKind, seconds: float = 0.0, count: int = 4) -> Life:
+    """Orders meet a fault while the position opens, grows, turns and closes, with a crash in between."""
+    broken = _fault(kind, "create_order", seconds, count)
+    return _life(
+        (5.0, broken),
+        (5.1, _alert("0.4")),
+        (30.0, broken),
+        (30.1, _alert("0.8")),
+        (31.0, Restart(is_crash=True)),
+        (60.0, broken),
+        (60.1, _alert("-0.5")),
+        (90.0, broken),
+        (90.1, _alert("0")),
+    )
+
+
+AIMED: Mapping[str, Life] = {
+    "positions unreadable": _unreadable(FaultKind.SERVER_ERROR),
+    "positions refused in an answer of 200": _unreadable(FaultKind.RATE_LIMITED),
+    "positions without their size": _unreadable(FaultKind.MISSING_FIELD, "size"),
+    "positions late": _life(
+        (4.0, _fault(FaultKind.STALE_POSITIONS, "positions", 2.0)),
+        (5.0, _alert("0.5")),
+        (7.0, _alert("0.9")),
+        (9.0, _alert("-0.5")),
+        (11.0, _alert("0.3")),
+        (25.0, Restart(is_crash=True)),
+        (26.0, _alert("0")),
+    ),
+    "answers lost": _ill_sent(FaultKind.ANSWER_LOST),
+    "orders never arrive": _ill_sent(FaultKind.CUT_BEFORE),
+    "orders late": _ill_sent(FaultKind.LATE, 4.0),
+    "orders later than their window": _ill_sent(FaultKind.LATE, 100.0),
+    "orders in parts": _ill_sent(FaultKind.PARTIAL_FILL),
+    "orders rejected after their answer": _ill_sent(FaultKind.REJECTED_LATER, 1.0),
+    "orders accepted before they fill": _ill_sent(FaultKind.ACCEPTED_LATE, 1.5),
+    "server errors on orders": _ill_sent(FaultKind.SERVER_ERROR),
+    "liquidated before the close": _life((5.0, _alert("0.5")), *_strikes(FaultKind.LIQUIDATION), (20.0, _alert("0"))),
+    "leverage cannot be set": _life(
+        (4.0, _fault(FaultKind.SERVER_ERROR, "set_leverage")),
+        (5.0, _alert("0.5")),
+        (40.0, Heal()),
+    ),
+    "an order as late as its window and nothing else": _life(
+        (4.0, _fault(FaultKind.LATE, "create_order", 100.0, 4)),
+        (5.0, _alert("0.5")),
+        (130.0, Resend(SYMBOL)),
+    ),
+    "an order that cannot be found for a while": _life(
+        (4.0, _fault(FaultKind.ANSWER_LOST, "create_order", count=4)),
+        (4.0, Break(Fault(FaultKind.REFUSED, endpoint="fetch_order", reason=Reason.ORDER_NOT_FOUND, count=None))),
+        (5.0, _alert("0.5")),
+        (90.0, Heal()),
+    ),
+    "halted while orders fail": _life(
+        (4.0, _fault(FaultKind.SERVER_ERROR, "create_order")),
+        (5.0, _alert("0.5")),
+        (8.0, Operate(Verb.HALT)),
+        (10.0, Heal()),
+        (100.0, ExpectFlat(SYMBOL)),
+    ),
+    "an earlier alert again": _life(
+        (5.0, _alert("0.5")),
+        (12.0, _alert("0")),
+        (18.5, ResendEarlier(SYMBOL)),
+        (30.0, ExpectFlat(SYMBOL)),
+        (31.0, Resend(SYMBOL)),
+    ),
+    "edits": _life(
+        (5.0, _alert("0.5")),
+        (15.0, SpoilWeights()),
+        (20.0, ExpectHeld(SYMBOL)),
+        (21.0, RepeatSymbol()),
+        (25.0, ExpectHeld(SYMBOL)),
+        (26.0, EditWeights({"ETHUSDT": Decimal("0.1")})),
+        (45.0, ExpectFlat(SYMBOL)),
+    ),
+    "a smaller position by another hand": _life(
+        (5.0, _alert("0.5")),
+        *((20.0, ForeignTrade(name, SYMBOL, Decimal("-0.5"))) for name in EXCHANGES),
+        (110.0, _alert("0")),
+        (130.0, ExpectFlat(SYMBOL)),
+    ),
+    "halted": _life(
+        (5.0, _alert("0.5")),
+        (15.0, Operate(Verb.HALT)),
+        (20.0, _alert("0.9")),
+        (25.0, _alert("-0.5")),
+    ),
+    "a second engine": _life((5.0, _alert("0.5")), (6.0, StartSecondEngine()), (8.0, _alert("-0.5"))),
+    "a restored journal": _life(
+        (5.0, _alert("0.5")),
+        (10.0, _alert("0")),
+        (15.0, BackUpJournal()),
+        (16.0, _alert("0.8")),
+        (22.0, _alert("0")),
+        (40.0, RestoreJournal()),
+        (45.0, _alert("0.4")),
+        (60.0, _alert("-0.8")),
+        (90.0, _alert("0.2")),
+    ),
+    "miners vanish": _life(
+        (1800.0, ExpectHeld(SYMBOL)),
+        (1801.0, BreakNetwork(Sn8Fault.MISSING_POSITIONS, 1)),
+        (1900.0, ExpectHeld(SYMBOL)),
+        plan=NETWORK_ONLY,
+    ),
+    "the network is silent for a day": _life(
+        (1800.0, ExpectHeld(SYMBOL)),
+        (1801.0, BreakNetwork(Sn8Fault.SERVER_ERROR, 0)),
+        (1801.0 + DAY_SECONDS + 600.0, ExpectFlat(SYMBOL)),
+        plan=NETWORK_ONLY,
+    ),
+}

@@ -1,0 +1,347 @@
+"""The checker's own test: one-line bugs, each planted into a copy of the real files, to be caught in 60 CPU-seconds.
+
+The numbers are those of the catalogue of failures that practice has shown; 0 stands for rules of our own. What nobody
+catches stays in the list and is reported as such.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT_CPU_SECONDS = 60
+NOT_COPIED = ("tests", "docs", "deploy", ".git", ".venv", "state", "logs", "raw_signals", "__pycache__")
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One bug.
+
+    Attributes:
+        number: In the catalogue of failures.
+        name: What the engine then does wrong.
+        path: The file.
+        sound: The text there, which occurs once.
+        broken: What takes its place.
+        aims: Aimed lives that are tried first; after them all others, crash points and random lives.
+    """
+
+    number: int
+    name: str
+    path: str
+    sound: str
+    broken: str
+    aims: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """What became of a bug.
+
+    Attributes:
+        bug: Which.
+        by: The life that broke a rule, empty when nothing did.
+        told: The rule and how it was broken.
+        cpu_seconds: Spent.
+    """
+
+    bug: Planted
+    by: str
+    told: str
+    cpu_seconds: float
+
+
+PLANTED: tuple[Planted, ...] = (
+    Planted(
+        1,
+        "a failed read of positions counts as flat",
+        "account_processors/ccxt_base.py",
+        "        return await self._read(lambda: self._dialect.read_positions(listing.value))",
+        "        read = await self._read(lambda: self._dialect.read_positions(listing.value))\n"
+        "        return Known({}, self._clock.now()) if isinstance(read, Unknown) else read",
+        ("positions unreadable",),
+    ),
+    Planted(
+        3,
+        "a flip opens without proof that the old side is closed",
+        "core/symbol_worker.py",
+        "                plan.trades[0], held.value, self._ledger",
+        "                plan.trades[-1], held.value, self._ledger",
+        ("answers lost",),
+    ),
+    Planted(
+        4,
+        "an error inside an answer of 200 is not looked at",
+        "account_processors/ccxt_client.py",
+        "        if not envelope.ok:",
+        "        if False:",
+        ("positions refused in an answer of 200",),
+    ),
+    Planted(
+        5,
+        "a lost order goes out again under a new id",
+        "core/plan_executor.py",
+        "        lost = find_resendable(ledger, intent)",
+        "        lost = None",
+        ("an order as late as its window and nothing else",),
+    ),
+    Planted(
+        6,
+        "an order that is not found at once counts as never arrived",
+        "core/plan_executor.py",
+        "        return waited_seconds >= self._exchange.capabilities.not_found_after_seconds",
+        "        return waited_seconds >= 0.0",
+        ("orders late",),
+    ),
+    Planted(
+        7,
+        "a close is not reduce-only",
+        "core/decisions/make_intent.py",
+        "        reduce_only=trade.purpose.is_reduction,",
+        "        reduce_only=False,",
+        ("liquidated before the close",),
+    ),
+    Planted(
+        9,
+        "a read is believed although it does not show our last fill",
+        "core/decisions/judge_position.py",
+        "    if abs(held - ledger.owned) < instrument.lot_step:",
+        "    if True:",
+        ("positions late",),
+    ),
+    Planted(
+        10,
+        "an exchange that knows the id already is taken for one that refused the order",
+        "core/plan_executor.py",
+        " and outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID:",
+        ":",
+        ("an order that cannot be found for a while",),
+    ),
+    Planted(
+        12,
+        "an accepted order counts as filled",
+        "core/plan_executor.py",
+        "            if report.state.is_final:\n"
+        "                await self._note_settled(intent, report.signed_fill, report)\n"
+        "                return Settled(report.signed_fill)",
+        "            if report:\n                await self._note_settled(intent, intent.signed_quantity, report)\n"
+        "                return Settled(intent.signed_quantity)",
+        ("orders in parts", "orders accepted before they fill"),
+    ),
+    Planted(
+        17,
+        "an increase goes out although the leverage could not be set",
+        "core/settings_keeper.py",
+        "        leverage_differs = settings.value.leverage not in (None, leverage)",
+        "        leverage_differs = False",
+        ("leverage cannot be set",),
+    ),
+    Planted(
+        20,
+        "a change of sign is one order through zero",
+        "core/decisions/reconcile.py",
+        "    if held * target < ZERO:",
+        "    if False:",
+        ("answers lost",),
+    ),
+    Planted(
+        22,
+        "a position without its size counts as none",
+        "account_processors/bybit.py",
+        '            size = row.decimal("size")',
+        '            size = row.optional_decimal("size")',
+        ("positions without their size",),
+    ),
+    Planted(
+        42,
+        "a failure that proves nothing counts as a refusal",
+        "account_processors/outcomes.py",
+        "    return UnknownOutcome(failure.detail)",
+        "    return RefusedOutcome(RefusalReason.RATE_LIMITED, failure.detail)",
+        ("answers lost",),
+    ),
+    Planted(
+        43,
+        "a create is tried again below our own layer",
+        "account_processors/ccxt_client.py",
+        "                return await self._translated(call, send)\n        except TimeoutError:",
+        "                try:\n                    return await self._translated(call, send)\n"
+        "                except CallFailed:\n                    return await self._translated(call, send)\n"
+        "        except TimeoutError:",
+        ("orders late", "answers lost"),
+    ),
+    Planted(
+        46,
+        "a resend of an earlier alert overrides the newer one",
+        "signal_processors/tradingview_lane.py",
+        "    if word.digest not in fresh:",
+        "    if True:",
+        ("an earlier alert again",),
+    ),
+    Planted(
+        50,
+        "an alert is answered 200 and then not used",
+        "signal_processors/tradingview_lane.py",
+        "    if latest.moment.until(word.moment) > PAIR_SECONDS:\n        return Judgement(Verdict.APPLIED",
+        "    if latest.moment.until(word.moment) > PAIR_SECONDS:\n        return Judgement(Verdict.OLDER",
+        ("an earlier alert again",),
+    ),
+    Planted(
+        58,
+        "an alert is answered before it is on the disk",
+        "signal_processors/records.py",
+        "            os.fdatasync(self._descriptor)",
+        "            pass",
+        ("crash points open",),
+    ),
+    Planted(
+        64,
+        "a source that is silent for days is followed for ever",
+        "core/decisions/judge_source.py",
+        "        use = SourceUse.FLATTEN if policy.on_stale is OnStale.FLATTEN else SourceUse.HOLD",
+        "        use = SourceUse.HOLD",
+        ("the network is silent for a day",),
+    ),
+    Planted(
+        66,
+        "all positions of all miners vanish and the depths follow at once",
+        "signal_processors/bittensor_guard.py",
+        "    if share < settings.fall_share or (",
+        "    if True or (",
+        ("miners vanish",),
+    ),
+    Planted(
+        70,
+        "an edit that is not valid counts as an empty one",
+        "config/last_good.py",
+        "            raise error\n        return self._in_force[1]",
+        "            raise error\n        return type(self._in_force[1])('', (), {})",
+        ("edits",),
+    ),
+    Planted(
+        75,
+        "a symbol that is removed from the weights is forgotten with its position",
+        "core/decisions/account_targets.py",
+        "        if symbol not in wanted and not is_left_alone and has_history(ledger)",
+        "        if False and not is_left_alone and has_history(ledger)",
+        ("edits",),
+    ),
+    Planted(
+        76,
+        "a symbol may stand twice in the weights",
+        "config/schemas/weights.py",
+        "    repeated = first_repeated([entry.symbol for entry in entries])",
+        "    repeated = None",
+        ("edits",),
+    ),
+    Planted(
+        79,
+        "what was in flight at a crash is not asked for at the start",
+        "core/model/ledger.py",
+        "        return tuple(record for record in self.orders if record.is_unsettled)",
+        "        return ()",
+        ("answers lost", "crash points flip"),
+    ),
+    Planted(
+        82,
+        "two engines may run on the same data",
+        "operations/engine_lock.py",
+        "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "            pass",
+        ("a second engine",),
+    ),
+    Planted(
+        0,
+        "the journal's epoch is left out of the order id",
+        "core/decisions/make_intent.py",
+        "derive_client_order_id(tag, epoch, ledger.account",
+        'derive_client_order_id(tag, "", ledger.account',
+        ("a restored journal",),
+    ),
+    Planted(
+        0,
+        "the journal is not synced at a commit",
+        "operations/journal_file.py",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA synchronous=OFF",
+        ("crash points open",),
+    ),
+    Planted(
+        0,
+        "an order goes out before it is in the journal",
+        "core/plan_executor.py",
+        "            await self._journal.record(event)",
+        "            asyncio.get_running_loop().call_later(1.0, asyncio.ensure_future, self._journal.record(event))",
+        ("crash points open",),
+    ),
+    Planted(
+        0,
+        "an order goes out although the operator halted",
+        "core/decisions/permit_trade.py",
+        "    if operator and operator.standing is Standing.HALTED:",
+        "    if False:",
+        ("halted while orders fail",),
+    ),
+    Planted(
+        0,
+        "sizes are rounded up",
+        "core/decisions/size_position.py",
+        "    quantity = round_towards_zero(divide(notional, price), instrument.lot_step)",
+        "    quantity = round_towards_zero(divide(notional, price), instrument.lot_step) + instrument.lot_step",
+        ("halted",),
+    ),
+    Planted(
+        0,
+        "a second increase goes out beside an unsettled one",
+        "core/decisions/permit_trade.py",
+        '    if ledger.unsettled:\n        return Blocked("an order is still unsettled")',
+        "    if False:\n        return Blocked()",
+        ("orders late",),
+    ),
+)
+
+
+def catch(bug: Planted, limit_cpu_seconds: int = LIMIT_CPU_SECONDS) -> Catch:
+    """Plant a bug into a copy and live through worlds until one breaks a rule.
+
+    Raises:
+        ValueError: If the text to be replaced is not there exactly once.
+    """
+    with tempfile.TemporaryDirectory(prefix="planted-") as folder:
+        copy = Path(folder) / "engine"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        _plant(bug, copy / bug.path)
+        done = subprocess.run(  # noqa: S603 - our own program
+            (sys.executable, "-m", "simulation.catching", str(limit_cpu_seconds), *bug.aims),
+            cwd=copy,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    lines = done.stdout.splitlines()
+    if not lines:
+        return Catch(bug, "the start", done.stderr.strip()[-300:], 0.0)
+    told = json.loads(lines[-1])
+    return Catch(bug, told["by"], told["told"], told["cpu_seconds"])
+
+
+def _plant(bug: Planted, path: Path) -> None:
+    text = path.read_text()
+    if text.count(bug.sound) != 1:
+        raise ValueError(f"{bug.path}: the text to be replaced occurs {text.count(bug.sound)} times: {bug.sound!r}")
+    path.write_text(text.replace(bug.sound, bug.broken))
+
+
+def lines_of(catches: Sequence[Catch]) -> Iterator[str]:
+    """What became of every bug, as text."""
+    for one in catches:
+        fate = f"caught in {one.cpu_seconds:.1f} CPU-s by {one.by}: {one.told}" if one.by else "NOT CAUGHT"
+        yield f"{one.bug.number:3} {one.bug.name}: {fate}"
+    yield f"{sum(bool(one.by) for one in catches)} of {len(catches)} caught"
