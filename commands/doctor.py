@@ -1,4 +1,4 @@
-"""`./engine doctor`: whether every account can be traded as it is set up, and what to do where it cannot."""
+"""`./engine doctor`: whether everything is set up and runs as it should, and what to do where it does not."""
 
 import json
 from dataclasses import asdict
@@ -24,10 +24,10 @@ def doctor(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing an account.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
-    """Look at every account: key and rights, modes, clock, value, and the symbols of the weight file.
+    """Look at the machine (processes, sources, disk, journal, files), then at every account (key, clock, symbols).
 
     Each finding comes with its remedy. Nothing is traded; without --apply nothing is changed. A paper account is
-    looked at in a copy. The exit code is 1 when something keeps an account from being traded.
+    looked at in a copy. With --account the machine is left out. The exit code is 1 when anything is a PROBLEM.
 
     Examples:
 
@@ -42,18 +42,27 @@ def doctor(
     import asyncio
 
     from commands.doctor_accounts import apply_remedies, inspect_accounts
+    from commands.doctor_machine import inspect_machine
     from config.home import find_home
+    from operations.wall_clock import WallClock
 
+    findings = [] if account else inspect_machine(find_home(), WallClock())
     with exit_codes():
         passports = asyncio.run(inspect_accounts(find_home(), account))
         if apply:
             _confirm(passports, is_agreed=yes)
             passports = asyncio.run(apply_remedies(find_home(), passports))
+    is_fit = _is_fit(findings)
     if as_json:
-        typer.echo(json.dumps({str(one.account): _as_json(one) for one in passports}, indent=2))
+        machine = {"machine": {"is_fit": is_fit, "findings": list(map(asdict, findings))}} if findings else {}
+        typer.echo(json.dumps(machine | {str(one.account): _as_json(one) for one in passports}, indent=2))
     else:
-        _show(passports)
-    raise typer.Exit(DONE if all(one.is_fit for one in passports) else FAILED)
+        _show(findings, passports)
+    raise typer.Exit(DONE if is_fit and all(one.is_fit for one in passports) else FAILED)
+
+
+def _is_fit(findings: "list[Finding]") -> bool:
+    return not any(finding.severity == "problem" for finding in findings)
 
 
 def changeable(passport: "Passport") -> "list[Finding]":
@@ -73,17 +82,20 @@ def _as_json(passport: "Passport") -> dict[str, object]:
     return {"is_fit": passport.is_fit, "findings": [asdict(finding) for finding in passport.findings]}
 
 
-def _show(passports: "list[Passport]") -> None:
+def _show(findings: "list[Finding]", passports: "list[Passport]") -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    for passport in passports:
-        table = Table(title=f"{passport.account}: {passport.note}", title_justify="left", expand=True)
+    parts = [("this machine", tuple(findings))] if findings else []
+    parts += [(f"{passport.account}: {passport.note}", passport.findings) for passport in passports]
+    for title, rows in parts:
+        table = Table(title=escape(title), title_justify="left", expand=True)
         for heading in ("", "looked at", "found", "what to do"):
             table.add_column(heading)
-        for finding in passport.findings:
-            table.add_row(MARKS[finding.severity], finding.topic, finding.what, finding.remedy)
+        for row in rows:
+            table.add_row(MARKS[row.severity], *map(escape, (row.topic, row.what, row.remedy)))
         console.print(table)
     if not passports:
         console.print("No account is configured under that name.")

@@ -28,12 +28,14 @@ def doctor(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_a_fresh_install_has_four_fit_paper_accounts(home: Path) -> None:
+def test_a_fresh_install_has_four_fit_paper_accounts_and_is_told_what_to_set_up(home: Path) -> None:
     code, output = doctor("--json")
     found = json.loads(output)
-    assert code == 0
-    assert list(found) == ["bybit", "blofin", "kucoin", "mexc"]
-    assert all(passport["is_fit"] for passport in found.values())
+    assert code == 1
+    assert list(found) == ["machine", "bybit", "blofin", "kucoin", "mexc"]
+    assert all(passport["is_fit"] for name, passport in found.items() if name != "machine")
+    (missing,) = [one for one in found["machine"]["findings"] if one["severity"] == "problem"]
+    assert "python3 config/asset_mapping.py" in missing["remedy"]
     assert list(home.iterdir()) == []
 
 
