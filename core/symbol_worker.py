@@ -44,6 +44,7 @@ ORDERS_PER_PASS = 20
 UNSETTLED_RETRY_SECONDS = 1.0
 WAITING_RETRY_SECONDS = 5.0
 READS_AFTER_REFUSAL = 3
+OLDEST_READ = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ class SymbolWorker:
         if self._ledger.unsettled:
             await self._executor.settle(self._ledger)
             positions = await self._reader.read()
+        elif self._is_old(positions):
+            positions = await self._reader.read()
         price = price_of(around.readings, self._symbol)
         for orders in range(ORDERS_PER_PASS):
             proof = await self._prover.prove(positions, around.instrument, price)
@@ -147,6 +150,10 @@ class SymbolWorker:
                 around = replace(around, readings=replace(around.readings, settings={}))
         held = held_of(positions, self._symbol)
         return self._stopped(held, ORDERS_PER_PASS, _Stop("more orders follow in the next pass", 0.0))
+
+    def _is_old(self, positions: Positions) -> bool:
+        """Whether the symbol waited for its turn for so long that what the pass read may not be so any more."""
+        return isinstance(positions, Known) and self._clock.now() - positions.read_at > OLDEST_READ
 
     def _limited(self, decision: Decision, held: Decimal, around: Surroundings) -> tuple[Decimal, str]:
         """The decided position as far as the risk limits let it be built up now."""

@@ -205,6 +205,25 @@ def test_an_exit_does_not_wait_while_the_settings_of_many_entries_are_read(tmp_p
     live(tmp_path, story)
 
 
+def test_a_symbol_that_waited_long_for_its_turn_does_not_trade_on_what_was_read_before(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        list_coins(world, "0.04", "BTC")
+        cut_into_slices(world.exchange, "0.001")
+        world.exchange.latency_seconds = 1.0
+
+        async def trade() -> None:
+            say_coins(world, "0.5", BTC="0.1")
+            await asyncio.sleep(3)
+            last = Symbol(f"{COINS[-1]}USDT")
+            world.exchange.positions[last] = D(50)
+            await asyncio.sleep(60)
+            assert last not in [order.symbol for order in world.exchange.executed]
+
+        await while_running(world, trade())
+
+    live(tmp_path, story, AccountPolicy(AccountId("bybit"), max_concurrent_symbols=1))
+
+
 def test_an_exit_that_was_refused_is_tried_again_while_another_symbol_is_still_busy(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         cut_into_slices(world.exchange, "0.002")
