@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,10 +24,13 @@ from config.files import format_json, write_atomically
 from config.home import Home
 from core.model.events import OrderIntended
 from core.model.failures import StorageFailure
-from core.model.identity import AccountId, Symbol
+from core.model.identity import AccountId, SourceName, Symbol
 from core.model.reading import Known
+from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from operations.journal_file import read_only
 from operations.views import read_passes
+from operations.wall_clock import WallClock
+from signal_processors.depth_files import publish_frame
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -33,6 +38,8 @@ BTC = Symbol("BTCUSDT")
 WEIGHT = Decimal("0.5")
 ACCOUNTS = [AccountId(exchange) for exchange in EXCHANGES]
 PATIENCE_SECONDS = 30.0
+STOP_SECONDS = 20.0
+"""An idle machine needs less than two."""
 LONG, LONGER = ("long", "buy", "5.8/100"), ("long", "buy", "7.5/100")
 SHORT, SHORTER = ("short", "sell", "-5.8/100"), ("short", "sell", "-7.5/100")
 EXIT_LONG, EXIT_SHORT = ("flat", "sell", "Exit @ 3263.55"), ("flat", "buy", "Exit @ 3263.55")
@@ -78,6 +85,13 @@ class Running:
         with read_only(self.home.journal) as journal:
             events = [event for account in ACCOUNTS for event in journal.history(account, BTC)]
         return sum(isinstance(event, OrderIntended) for event in events)
+
+    def has_sent(self) -> bool:
+        """Whether the engine has noted its first order."""
+        try:
+            return self.orders() > 0
+        except StorageFailure:
+            return False
 
     def is_in_line(self, depth: Decimal) -> bool:
         """Whether all four exchanges showed the position of this depth, which the engine had decided and confirmed."""
@@ -176,6 +190,42 @@ async def test_a_malformed_alert_is_refused_with_field_and_reason_and_trades_not
     await running.post(*LONG)
     await until(partial(running.is_in_line, Decimal("0.058") * WEIGHT))
     assert running.orders() == len(ACCOUNTS)
+
+
+async def start_engine(home: Home) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "execute_trades.py"),
+        cwd=ROOT,
+        env={**os.environ, "TRADE_ENGINE_HOME": str(home.path)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def test_ctrl_c_among_orders_ends_with_0_and_the_next_start_finishes_them_and_doubles_none(
+    tmp_path: Path,
+) -> None:
+    home, now = write_home(tmp_path / "home"), WallClock().now()
+    source = SourceName("tradingview")
+    signal_of_btc = SourceSignal(source, "BTCUSDT", Decimal("0.058"), now)
+    publish_frame(home, SourceFrame(source, 1, now, now, now, SourceStatus.OK, "", True, (signal_of_btc,)))
+
+    async with aiohttp.ClientSession() as session:
+        told = Running(home, 0, session)
+        for is_enough in (told.has_sent, partial(told.is_in_line, Decimal("0.058") * WEIGHT)):
+            shutil.rmtree(home.last_passes, ignore_errors=True)  # so that what is told is this start's
+            engine = await start_engine(home)
+            try:
+                await until(is_enough)
+                engine.send_signal(signal.SIGINT)
+                async with asyncio.timeout(STOP_SECONDS):
+                    assert await engine.wait() == 0
+            finally:
+                if engine.returncode is None:
+                    engine.kill()
+                    await engine.wait()
+        assert told.orders() == len(ACCOUNTS)
 
 
 def run(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
