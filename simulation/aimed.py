@@ -29,6 +29,7 @@ from simulation.actions import (
     StartSecondEngine,
     Step,
 )
+from simulation.chaos import LOOKUPS
 from simulation.whole_world import EXCHANGES, Plan
 
 SYMBOL = "BTCUSDT"
@@ -133,7 +134,10 @@ AIMED: Mapping[str, Life] = {
     ),
     "an order that cannot be found for a while": _life(
         (4.0, _fault(FaultKind.ANSWER_LOST, "create_order", count=4)),
-        (4.0, Break(Fault(FaultKind.REFUSED, endpoint="fetch_order", reason=Reason.ORDER_NOT_FOUND, count=None))),
+        *(
+            (4.0, Break(Fault(FaultKind.REFUSED, endpoint=name, reason=Reason.ORDER_NOT_FOUND, count=None)))
+            for name in LOOKUPS
+        ),
         (5.0, _alert("0.5")),
         (90.0, Heal()),
     ),

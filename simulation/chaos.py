@@ -32,6 +32,9 @@ HOUR_SECONDS = 3600.0
 MEAN_GAP_SECONDS = 45.0
 FIRST_SECONDS = 5.0
 
+LOOKUPS = ("order", "open_orders", "order_history")
+"""Where an order is asked for by its id; the exchanges differ."""
+
 READS = ("positions", "balance", "tickers")
 KINDS_ON_READS = (
     FaultKind.HANG,
@@ -123,7 +126,7 @@ class Chaos:
 
     def _fault_on_order(self) -> Action:
         kind = self._chance.choice(KINDS_ON_ORDERS)
-        endpoint = self._chance.choice(("create_order",) * 5 + ("set_leverage", "fetch_order"))
+        endpoint = self._chance.choice(("create_order",) * 7 + ("set_leverage", *LOOKUPS))
         if endpoint != "create_order" and kind in (FaultKind.PARTIAL_FILL, FaultKind.REJECTED_LATER):
             kind = FaultKind.ANSWER_LOST
         return Break(self._fault(kind, endpoint))

@@ -241,6 +241,8 @@ class _Points:
                 if not wrong:
                     break
             wrong += self._lost_alerts()
+            if world.engine:
+                world.watcher.check_books(world.engine.journal)
             await world.stop_engine()
         wrong += [f"rule {violation.invariant}: {violation.told}" for violation in world.watcher.violations]
         return wrong + self._too_much_traded()

@@ -268,8 +268,8 @@ PLANTED: tuple[Planted, ...] = (
         0,
         "the journal is not synced at a commit",
         "operations/journal_file.py",
-        "PRAGMA synchronous=FULL",
-        "PRAGMA synchronous=OFF",
+        "{'FULL' if survives_power_loss else 'OFF'}",
+        "OFF",
         ("crash points open",),
     ),
     Planted(
