@@ -46,18 +46,26 @@ def test(
         raise typer.Exit(_install_system())
     if pytest_arguments:
         raise typer.Exit(_run("pytest", _pytest(*pytest_arguments)))
-    raise typer.Exit(_run_gate("" if full else "not full and not prove", "not prove" if full else ""))
+    raise typer.Exit(_run_gate(gate_steps(full=full)))
 
 
-def _run_gate(gate_marks: str, full_marks: str) -> int:
-    marks = gate_marks or full_marks
-    steps = (
+def gate_steps(*, full: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every check of a tier by its name and command; all of them run, whatever fails.
+
+    Args:
+        full: The longer tier; what only `./engine prove` runs is in neither.
+    """
+    marks = "not prove" if full else "not full and not prove"
+    return (
         ("format", (_tool("ruff"), "format", "--check", ".")),
         ("lint", (_tool("ruff"), "check", ".")),
         ("types", (_tool("mypy"), ".")),
         ("imports", (_tool("lint-imports"),)),
         ("tests", _pytest("-n", WORKERS, "--dist", "worksteal", "-m", marks)),
     )
+
+
+def _run_gate(steps: Sequence[tuple[str, Sequence[str]]]) -> int:
     failed = [name for name, command in steps if _run(name, command) != 0]
     console = Console(stderr=True)
     if failed:

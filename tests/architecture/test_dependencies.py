@@ -87,6 +87,13 @@ def test_python_3_11_is_the_oldest_that_is_taken() -> None:
     assert Version("3.11") <= Version(".".join(map(str, sys.version_info[:2])))
 
 
+def test_it_is_given_away_under_the_mit_licence() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert text.startswith("MIT License\n")
+    assert 'THE SOFTWARE IS PROVIDED "AS IS"' in text
+    assert (PROJECT["project"]["license"], PROJECT["project"]["license-files"]) == ("MIT", ["LICENSE"])
+
+
 def _installed(name: str) -> str:
     try:
         return version(name)

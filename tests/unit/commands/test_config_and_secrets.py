@@ -84,7 +84,13 @@ def test_schemas_are_written_beside_the_files(home: Home) -> None:
     assert run("config", "schema", "--write").exit_code == 0
 
     names = {path.name for path in (home.path / "schemas").iterdir()}
-    assert {"engine_config.schema.json", "signal_weight_config.schema.json"} <= names
+    assert names == {
+        "asset_mapping_config.schema.json",
+        "bittensor_processor_config.schema.json",
+        "credentials.schema.json",
+        "engine_config.schema.json",
+        "signal_weight_config.schema.json",
+    }
     assert json.loads(run("config", "schema", "engine_config").stdout)["title"] == "engine_config.json"
 
 
