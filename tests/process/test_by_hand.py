@@ -1,0 +1,86 @@
+"""The engine as a person starts it: before its sources, from another folder, and ended with Ctrl-C."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.demo_services import ROOT
+from config.files import format_json, write_atomically
+from config.home import Home
+from core.model.identity import AccountId, SourceName, Symbol
+from core.model.signal import SourceFrame, SourceSignal, SourceStatus
+from operations.journal_file import read_only
+from operations.wall_clock import WallClock
+from signal_processors.depth_files import publish_frame
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+
+PATIENCE_SECONDS = 60.0
+STOP_SECONDS = 2.0
+TRADINGVIEW = SourceName("tradingview")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "a home with spaces")
+    entry = {"symbol": "BTCUSDT", "leverage": 3, "sources": [{"source": "tradingview", "weight": Decimal("0.5")}]}
+    write_atomically(home.asset_mapping, format_json({"tradingview": {"BTCUSDT": "BTCUSDT"}}))
+    write_atomically(home.signal_weights, format_json([entry]))
+    write_atomically(home.engine_settings, format_json({"metrics": {"is_enabled": False}}))
+    return home
+
+
+@asynccontextmanager
+async def engine(home: Home) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(ROOT / "execute_trades.py")),
+        cwd="/",
+        env={**os.environ, "TRADE_ENGINE_HOME": str(home.path)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def log(home: Home) -> list[dict[str, Any]]:
+    path = home.logs / "trade-engine.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+async def until_told(home: Home, event: str, times: int = 1) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while sum(line["event"] == event for line in log(home)) < times:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+
+
+async def test_it_waits_for_its_sources_trades_when_they_speak_and_ends_with_ctrl_c(home: Home) -> None:
+    async with engine(home) as process:
+        await until_told(home, "account looked at", 4)
+        now = WallClock().now()
+        signal_of_now = SourceSignal(TRADINGVIEW, "BTCUSDT", Decimal("0.1"), now)
+        publish_frame(home, SourceFrame(TRADINGVIEW, 1, now, now, now, SourceStatus.OK, "", True, (signal_of_now,)))
+        await until_told(home, "target confirmed", 4)
+
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(STOP_SECONDS):
+            assert await process.wait() == 0
+
+    assert log(home)[-1]["event"] == "engine stopped"
+    with read_only(home.journal) as journal:
+        ledgers = [journal.ledger(AccountId(name), Symbol("BTCUSDT")) for name in ("bybit", "blofin", "kucoin", "mexc")]
+    assert all(ledger.owned > 0 and not ledger.unsettled for ledger in ledgers)
