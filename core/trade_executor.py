@@ -195,6 +195,8 @@ class TradeExecutor:
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         """Until a nudge, the next poll or the end."""
         nudged = asyncio.create_task(self._nudge.wait())
-        await asyncio.wait((nudged, stopping), timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED)
-        nudged.cancel()
+        try:
+            await asyncio.wait((nudged, stopping), timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nudged.cancel()
         self._nudge.clear()

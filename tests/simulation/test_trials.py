@@ -1,5 +1,6 @@
 """Whole lives: seeded misfortune, every rule checked at every step, and everything on target once it is over."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -76,3 +77,11 @@ def test_a_market_that_was_halted_and_trades_again_is_traded_within_a_minute_or_
 
     assert verdict.violations == ()
     assert verdict.seen["order"] >= 7
+
+
+def test_a_crash_leaves_no_task_behind(caplog: pytest.LogCaptureFixture) -> None:
+    steps = [Step(5.0, Alert("BTCUSDT", Decimal("0.5")))]
+    steps += [Step(8.0 + 1.07 * number, Restart(is_crash=True)) for number in range(8)]
+    run_trial(Plan(2, symbols=("BTCUSDT",), network_symbols=()), steps, watch=lambda _: gc.collect())
+
+    assert "was destroyed" not in caplog.text
