@@ -55,7 +55,7 @@ from operations.metrics import Listeners, Metrics
 from operations.metrics_server import serve_metrics
 from operations.views import DepthViewFile, PassFiles
 from operations.wall_clock import WallClock
-from paper.house import PaperHouse
+from paper.house import PaperHouse, is_paper_key
 from paper.price_sources import open_prices
 from paper.prices import PriceSource
 from signal_processors.depth_files import DepthFiles
@@ -268,9 +268,15 @@ def connect_paper(
     telemetry: Telemetry,
     engine_settings: EngineSettings | None = None,
 ) -> Exchange:
-    """The way to a paper account: the very adapter of a live one, in front of an exchange of our own."""
+    """The way to a paper account: the very adapter of a live one, in front of an exchange of our own.
+
+    Raises:
+        InvalidInput: If the account holds a key of its own, or its kept key was not made here.
+    """
     account = settings.account
     keys = house.open_account(account.exchange, account.label, settings.paper_balance_usdt)
+    if settings.api_key or settings.secret or not is_paper_key(keys.api_key):
+        raise InvalidInput(f"{account}: a paper account holds no live key; remove the key, or set mode to live")
     house.prepare_account(account.exchange, account.label)
     keyed = replace(settings, api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase)
     patience = _patience(settings, engine_settings or EngineSettings())

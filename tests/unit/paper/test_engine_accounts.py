@@ -14,6 +14,7 @@ from core.model.identity import AccountId
 from core.model.reading import Known
 from execute_trades import connect_all
 from operations.wall_clock import WallClock
+from paper.account import PaperKeys
 from paper.house import PaperHouse, is_paper_host, is_paper_key
 from paper.rules import EXCHANGE_NAMES
 from simulation.bare_world import ToldFacts
@@ -76,6 +77,25 @@ async def test_live_prices_that_cannot_be_had_leave_the_paper_accounts_out_and_s
             pass
     async with connect_all([live], WallClock(), told, tmp_path, wanted) as exchanges:
         assert list(exchanges) == [AccountId("mexc")]
+
+
+async def test_a_paper_account_that_holds_a_live_key_is_left_out(tmp_path: Path) -> None:
+    keyed = AccountSettings(AccountId("bybit"), AccountMode.PAPER, api_key="XYZ0123456789abcdef")
+    kept = PaperHouse(WallClock(), folder=tmp_path)
+    kept.exchanges["mexc"].open_account("", Decimal(5), PaperKeys("XYZ0123456789abcdef", "secret", ""))
+    await kept.close()
+    told = ToldFacts()
+
+    accounts = [keyed, *(AccountSettings(AccountId(name), AccountMode.PAPER) for name in ("mexc", "kucoin"))]
+    async with connect_all(accounts, WallClock(), told, tmp_path) as exchanges:
+        assert list(exchanges) == [AccountId("kucoin")]
+
+    whys = [str(facts["why"]) for event, facts in told.events if event == "account left out"]
+    assert [why.partition(";")[0] for why in whys] == [
+        "bybit: a paper account holds no live key",
+        "mexc: a paper account holds no live key",
+    ]
+    assert "XYZ0" not in repr(told.events)
 
 
 def test_paper_keys_and_hosts_are_told_from_live_ones(clock: SteadyClock) -> None:
