@@ -98,19 +98,20 @@ class IdleHour:
     full_checks: int
 
 
-def fewest_calls(exchange: str, action: Action, symbols: int) -> int:
+def fewest_calls(exchange: str, orders: int, symbols: int, *, has_increase: bool) -> int:
     """The fewest calls with which the rules of truth let an action be done.
 
     Args:
         exchange: Where.
-        action: What.
+        orders: Of each symbol: one, for a flip two, none where nothing changes.
         symbols: How many change.
+        has_increase: Whether their settings must be proven.
     """
     settings = 0
-    if action.has_increase:
+    if has_increase and orders:
         settings = symbols * (exchange in SYMBOL_SETTINGS) + (exchange in ACCOUNT_WIDE_SETTINGS)
-    orders_and_their_lookups = 2 * action.orders * symbols
-    return READS_OF_A_PASS + settings + orders_and_their_lookups + action.orders
+    orders_and_their_lookups = 2 * orders * symbols
+    return READS_OF_A_PASS + settings + orders_and_their_lookups + orders
 
 
 class _Counter:
@@ -156,15 +157,17 @@ async def _live(folder: Path, symbols: Sequence[str], idle_seconds: float) -> tu
                 await _do(world, engine, action)
                 if is_counted:
                     made = counter.take()
-                    counts += [
-                        CallCount(name, action.name, len(symbols), made[name], fewest_calls(name, action, len(symbols)))
-                        for name in EXCHANGES
-                    ]
+                    counts += [_count(name, action, len(symbols), made[name]) for name in EXCHANGES]
         await _wait_for_quiet(counter)
         await asyncio.sleep(idle_seconds)
         made = counter.take()
     await world.house.close()
     return counts, [IdleHour(name, made[name], made[name]["positions"]) for name in EXCHANGES]
+
+
+def _count(exchange: str, action: Action, symbols: int, made: Mapping[str, int]) -> CallCount:
+    fewest = fewest_calls(exchange, action.orders, symbols, has_increase=action.has_increase)
+    return CallCount(exchange, action.name, symbols, made, fewest)
 
 
 async def _wait_for_quiet(counter: _Counter) -> None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import structlog
 
 from account_processors.ccxt_base import CcxtExchange
 from account_processors.registry import connect
@@ -77,18 +80,42 @@ class Desk:
         self.tap = tap
         self.exchanges = exchanges
         self._home = home
+        self._stop = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._sequence = 0
         self._clock = WallClock()
 
-    async def act(self, depth: Decimal, orders_per_symbol: int, *, expected_accounts: int | None = None) -> Took:
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Let the engine run while the block does."""
+        watching = asyncio.create_task(watch_folders(self.engine.watched_folders(), self.engine.executor.nudge))
+        running = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            self._stop.set()
+            await running
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    def stop_following(self) -> None:
+        """Let the engine's own loop end; what it is told from then on it is told by hand."""
+        self._stop.set()
+
+    async def _run(self) -> None:
+        await self.engine.run(self._stop)
+        for worker in self.engine.workers:
+            worker.wind_down(is_stopping=False)
+        self._stopped.set()
+
+    async def act(self, depth: Decimal, orders_per_symbol: int) -> Took:
         """Publish a depth for every symbol, and wait until the orders are acknowledged and everything is proven.
 
         Args:
             depth: Of every symbol.
             orders_per_symbol: That this asks for; 0 where the depth is what it was.
-            expected_accounts: How many of the accounts can answer, None for all.
         """
-        accounts = self.scale.accounts if expected_accounts is None else expected_accounts
+        accounts = self.scale.accounts
         loop = asyncio.get_running_loop()
         self.tap.begin(orders_per_symbol * self.scale.symbols * accounts)
         self._publish(depth)
@@ -105,6 +132,38 @@ class Desk:
         last = max(orders, key=lambda one: one.ended)
         first = min(one.ended for one in orders)
         return Took(first - began, last.ended - began, last.cpu_seconds - cpu, whole_cpu, whole)
+
+    async def act_on(self, depth: Decimal, healthy: Sequence[str]) -> float:
+        """Publish a depth; seconds until the last order of the healthy exchanges was acknowledged."""
+        loop = asyncio.get_running_loop()
+        self.tap.begin(0)
+        self._publish(depth)
+        began = loop.time()
+        wanted = self.scale.symbols * sum(exchange.account.exchange in healthy for exchange in self.exchanges)
+        async with asyncio.timeout(LONGEST_ACTION_SECONDS):
+            while not self._are_done(depth, healthy, wanted):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(LOOK_SECONDS)
+        return max(one.ended for one in self.tap.orders if one.exchange in healthy) - began
+
+    async def act_in_turn(self, depth: Decimal) -> Took:
+        """One merge, then one account after the other, as a program without concurrency would go on."""
+        loop = asyncio.get_running_loop()
+        self.stop_following()
+        await self._stopped.wait()
+        self._publish(depth)
+        began = loop.time()
+        await self.engine.executor.execute()
+        for worker in self.engine.workers:
+            await self.engine.executor.process_account(worker)
+        seconds = loop.time() - began
+        if self._confirmed(depth) < self.scale.accounts:
+            raise RuntimeError("one pass per account did not do all")
+        return Took(seconds, seconds, 0.0, 0.0, seconds)
+
+    def _are_done(self, depth: Decimal, healthy: Sequence[str], wanted: int) -> bool:
+        acknowledged = sum(one.exchange in healthy for one in self.tap.orders)
+        accounts = [exchange.account for exchange in self.exchanges if exchange.account.exchange in healthy]
+        return acknowledged >= wanted and all(self._is_confirmed(account, depth) for account in accounts)
 
     def _publish(self, depth: Decimal) -> None:
         now = self._clock.now()
@@ -161,24 +220,8 @@ async def open_desk(
         engine = Engine(home, accounts, World(clock, telemetry, writer, epoch, by_account))
         stack.callback(engine.close)
         desk = Desk(home, scale, engine, tap, connected)
-        await stack.enter_async_context(_running(engine))
+        await stack.enter_async_context(desk.following())
         yield desk
-
-
-@asynccontextmanager
-async def _running(engine: Engine) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    tasks = [
-        asyncio.create_task(watch_folders(engine.watched_folders(), engine.executor.nudge)),
-        asyncio.create_task(engine.run(stop)),
-    ]
-    try:
-        yield
-    finally:
-        stop.set()
-        await tasks[1]
-        tasks[0].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def open_accounts(exchanges: Exchanges, scale: Scale, label: str) -> list[AccountSettings]:
@@ -208,14 +251,21 @@ def connect_accounts(
 
 def _set_up_logs(stack: AsyncExitStack, home: Home) -> None:
     """As the service does, what would go to its terminal into nothing; both are part of what an order costs."""
+    root = logging.getLogger()
+    stack.callback(_restore_logs, root.handlers, root.level, structlog.get_config())
     set_up_logs("bench", home.logs)
     nothing = stack.enter_context(open(os.devnull, "w"))  # noqa: PTH123, SIM115 - the stack closes it
-    handlers = logging.getLogger().handlers
-    for handler in handlers:
+    for handler in root.handlers:
         stack.callback(handler.close)
         if type(handler) is logging.StreamHandler:
             handler.setStream(nothing)
-    stack.callback(handlers.clear)
+
+
+def _restore_logs(handlers: list[logging.Handler], level: int, configuration: dict[str, Any]) -> None:
+    root = logging.getLogger()
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.configure(**configuration)
 
 
 def _write_config(home: Home, scale: Scale) -> None:

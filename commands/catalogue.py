@@ -43,5 +43,6 @@ CATALOGUE = (
     Entry("restore", "commands.restore", "Bring a backup back; what it replaces is moved aside.", OPERATE),
     Entry("paper", "commands.paper", "Paper exchanges and accounts: serve, deposit, reset, prices, fault.", OPERATE),
     Entry("simulate", "commands.simulate", "The whole engine through seeded misfortune, in virtual time.", PROVE),
+    Entry("bench", "commands.bench", "How fast and frugal the engine is, against a yardstick of the same run.", PROVE),
     Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),
 )
