@@ -53,7 +53,7 @@ def gate_steps(*, full: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Every check of a tier by its name and command; all of them run, whatever fails.
 
     Args:
-        full: The longer tier; what only `./engine prove` runs is in neither.
+        full: The longer tier; what is marked `prove` is in neither.
     """
     marks = "not prove" if full else "not full and not prove"
     return (

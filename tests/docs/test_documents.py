@@ -152,6 +152,13 @@ def test_the_pictures_names_are_those_of_the_code(blocks: Blocks) -> None:
     assert "class TradeExecutor" in code
 
 
+def test_the_changes_name_the_release_and_the_schema_of_the_journal(texts: Texts) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    newest = max(int(path.name[:4]) for path in (ROOT / "operations" / "migrations").glob("*.sql"))
+    assert f"## {version}" in texts["CHANGELOG.md"]
+    assert f"Schema of the journal: {newest}." in texts["CHANGELOG.md"]
+
+
 def test_the_readme_opens_with_the_warning(texts: Texts) -> None:
     first = texts["README.md"].split("\n\n")[1]
     assert "testing and development" in first
