@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from commands.exit_codes import CONFIGURATION
+
 FOLDER = Path(__file__).resolve().parent.parent / ".demo"
 
 app = typer.Typer(add_completion=False)
@@ -35,11 +37,17 @@ def demo(
     from rich.console import Console
 
     from commands.demo_story import tell_story
+    from operations.engine_lock import AlreadyRunning, EngineLock
 
     console = Console()
     home = FOLDER / "home"
-    shutil.rmtree(home, ignore_errors=True)
     code = 1
-    with contextlib.suppress(KeyboardInterrupt):
-        code = asyncio.run(tell_story(home, console, seed, is_screen=console.is_terminal and not plain, is_once=once))
+    try:
+        with EngineLock(FOLDER / "lock"), contextlib.suppress(KeyboardInterrupt):
+            shutil.rmtree(home, ignore_errors=True)
+            is_screen = console.is_terminal and not plain
+            code = asyncio.run(tell_story(home, console, seed, is_screen=is_screen, is_once=once))
+    except AlreadyRunning as error:
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        code = CONFIGURATION
     raise typer.Exit(code)

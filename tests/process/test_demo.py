@@ -4,8 +4,10 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from commands.demo_services import ROOT
@@ -65,3 +67,28 @@ def test_the_demo_ends_with_every_account_on_target_nothing_doubled_and_the_lost
     assert "answer lost, asking for the order by its id" in ended.stdout
     assert "curl -X POST" in ended.stdout
     assert (told_of(tmp_path), told_of(ROOT)) == (outside, project)
+
+
+@pytest.mark.process
+@pytest.mark.full
+@pytest.mark.timeout(200)
+def test_on_a_terminal_it_stays_up_alone_until_ctrl_c(tmp_path: Path) -> None:
+    clone = str(tmp_path / "clone")
+    pexpect.run(f"git clone -q {ROOT} {clone}")
+    child = pexpect.spawn(
+        sys.executable, ["-m", "commands", "demo"], cwd=clone, timeout=120, dimensions=(50, 140), encoding="utf-8"
+    )
+    child.expect("curl -X POST (http://127.0.0.1:\\d+/)")
+    assert child.match
+    with urllib.request.urlopen(f"{child.match[1]}health", timeout=20) as answer:  # noqa: S310 - on loopback
+        assert answer.status == 200
+    second = subprocess.run(
+        (sys.executable, "-m", "commands", "demo"), cwd=clone, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode == 78
+    assert f"(process {child.pid})" in second.stdout
+    child.sendcontrol("c")
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert (child.exitstatus, child.signalstatus) == (0, None)

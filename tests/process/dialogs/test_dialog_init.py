@@ -1,11 +1,15 @@
 """`./engine init` at a terminal."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from commands.demo_services import ROOT
 from config.history import ConfigHistory
 from config.home import Home
 
@@ -114,3 +118,19 @@ def test_a_newcomer_is_led_to_a_paper_set_up_and_the_alert_to_paste(play: Play, 
     }
     assert {version.author for version in ConfigHistory(Home(home)).versions()} == {"./engine init"}
     assert not (home / "credentials.json").exists()
+
+
+def test_without_questions_it_writes_has_the_doctor_look_and_ends_with_what_to_paste(home: Path) -> None:
+    environment = {**os.environ, "TRADE_ENGINE_HOME": str(home), "XDG_CONFIG_HOME": str(home.parent / "xdg")}
+    command = (sys.executable, "-m", "commands", "init", "--paper", "--non-interactive", "--exchange", "bybit")
+
+    ended = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    written, looked, told = (
+        ended.stdout.index(part) for part in ("Written: ", "bybit: paper", "The alert's message for TradingView")
+    )
+    assert written < looked < told
+    assert '"key": "tek_' in ended.stdout[told:]
