@@ -27,12 +27,16 @@ def explain(
     import msgspec
 
     from commands.exit_codes import exit_codes
+    from commands.operator_command import configured_account
     from config.home import find_home
     from core.model.identity import AccountId, parse_symbol
     from operations.explain import explain as explain_symbol
 
     with exit_codes():
-        steps = explain_symbol(find_home(), AccountId.parse(account), parse_symbol(symbol))
+        home = find_home()
+        steps = explain_symbol(home, AccountId.parse(account), parse_symbol(symbol))
+        if not any(step.at for step in steps):
+            configured_account(home, account)  # nothing known of it: more likely a slip of the pen than an old account
     console = Console(soft_wrap=True, markup=False, highlight=False)
     if as_json:
         console.print_json(msgspec.json.encode(steps).decode())

@@ -1,6 +1,7 @@
 """What the commands halt, resume, flatten and adopt share: the scope, the reason, and waiting for the engine."""
 
 import asyncio
+import contextlib
 import getpass
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,10 @@ from rich.console import Console
 from commands.exit_codes import exit_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from config.home import Home
+    from core.model.identity import AccountId, SourceName
     from core.model.standing import Scope, Verb
 
 APPLY_SECONDS = 5.0
@@ -96,16 +100,50 @@ def _scope(home: "Home", account: str, symbol: str, source: str) -> "Scope":
     """The scope as named, checked against what is configured, so that a slip of the pen halts nothing else.
 
     Raises:
-        core.model.failures.InvalidInput: If a name is malformed, or names no configured account.
+        core.model.failures.InvalidInput: If a name is malformed, or names no configured account or known source.
+    """
+    from core.model.failures import InvalidInput
+    from core.model.identity import parse_source, parse_symbol
+    from core.model.standing import Scope
+
+    said_by = parse_source(source) if source else None
+    if said_by and said_by not in (known := _sources(home)):
+        raise InvalidInput(f"source: {said_by} is not one of {', '.join(known)}")
+    return Scope(
+        configured_account(home, account) if account else None, parse_symbol(symbol) if symbol else None, said_by
+    )
+
+
+def configured_account(home: "Home", name: str) -> "AccountId":
+    """The account of a name that an operator typed.
+
+    Raises:
+        core.model.failures.InvalidInput: If it is malformed, or names no configured account.
     """
     from config.accounts import describe_accounts
     from core.model.failures import InvalidInput
-    from core.model.identity import AccountId, parse_source, parse_symbol
-    from core.model.standing import Scope
+    from core.model.identity import AccountId
 
-    named = AccountId.parse(account) if account else None
-    if named:
-        configured = [settings.account for settings in describe_accounts(home)]
-        if named not in configured:
-            raise InvalidInput(f"account: {named} is not one of {', '.join(map(str, configured))}")
-    return Scope(named, parse_symbol(symbol) if symbol else None, parse_source(source) if source else None)
+    named = AccountId.parse(name)
+    configured = [settings.account for settings in describe_accounts(home)]
+    if named not in configured:
+        raise InvalidInput(f"account: {named} is not one of {', '.join(map(str, configured))}")
+    return named
+
+
+def _sources(home: "Home") -> "Sequence[SourceName]":
+    """Sources that may be stopped: shipped, installed, named by the weights, heard once, or standing stopped now."""
+    from config.dialog_sources import signal_sources
+    from config.trading_files import TradingFiles
+    from core.model.failures import InvalidConfig, StorageFailure
+    from operations.journal_file import read_only
+
+    written: list[SourceName] = []
+    try:
+        written += [share.source for entry in TradingFiles(home).load().weights for share in entry.sources]
+    except InvalidConfig:
+        written = []  # a broken file must not keep anybody from stopping a source
+    if home.journal.exists():
+        with contextlib.suppress(StorageFailure), read_only(home.journal) as journal:
+            written += [scope.source for scope in journal.standings().by_scope if scope.source]
+    return signal_sources(home, written)

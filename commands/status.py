@@ -109,10 +109,10 @@ def render(found: "EngineStatus") -> RenderableType:
     running = f"running, process {found.process_id}" if found.process_id else "not running"
     lines: list[RenderableType] = [Text(f"engine {running}   {found.at:%Y-%m-%d %H:%M:%S} UTC   {found.home}")]
     lines += [Text(f"problem: {problem}", style="bold red") for problem in found.problems]
-    lines += [
-        Text(f"{halt.standing}: {halt.scope}, by {halt.by} since {halt.at:%Y-%m-%d %H:%M} UTC: {halt.why}", "yellow")
-        for halt in found.halts
-    ]
+    for halt in found.halts:
+        why = halt.why or "no reason given"
+        since = f"{halt.at:%Y-%m-%d %H:%M} UTC"
+        lines.append(Text(f"{halt.standing}: {halt.scope}, by {halt.by} since {since}: {why}", "yellow"))
     lines.append(_sources(found.sources))
     for account in found.accounts:
         lines.append(_account(account))

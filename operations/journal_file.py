@@ -289,6 +289,8 @@ def read_only(path: Path) -> Iterator[JournalFile]:
     Raises:
         StorageFailure: If there is no journal, or it cannot be read.
     """
+    if not path.exists():
+        raise StorageFailure(f"{path}: no journal to read: no engine has run on this data yet; start it first")
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:

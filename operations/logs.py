@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from core.ports.telemetry import pass_number
+from operations.event_levels import level_of
 from operations.redaction import Redactor
 
 LOG_BYTES = 50 * 1024 * 1024
@@ -76,9 +77,9 @@ class StructuredTelemetry:
         self._log = structlog.stdlib.get_logger(service)
 
     def tell(self, event: str, **facts: object) -> None:
-        """Write one event, with the pass of its account where it happened in one."""
+        """Write one event under its own level, with the pass of its account where it happened in one."""
         number = pass_number.get()
-        self._log.info(event, **facts, **({"pass": number} if number else {}))
+        self._log.log(level_of(event), event, **facts, **({"pass": number} if number else {}))
 
 
 def set_up_logs(service: str, folder: Path, level: str = "INFO") -> None:

@@ -112,7 +112,7 @@ def test_status_names_gaps_orders_in_flight_and_why(home: Home) -> None:
 
 
 def test_status_says_what_was_never_read_and_check_tells_by_exit_code(home: Home) -> None:
-    assert "no journal to read" in as_json("status")["problems"][0]
+    assert "no engine has run on this data yet; start it first" in as_json("status")["problems"][0]
     assert run("status", "--check").exit_code == 1
 
     live_at(home, enter)
@@ -204,6 +204,28 @@ def test_a_command_about_an_unknown_account_is_refused_and_one_that_costs_money_
     assert (refused.exit_code, declined.exit_code) == (2, 1)
     assert "nobody is not one of bybit, blofin, kucoin, mexc" in refused.stderr
     assert CommandFiles(home.operator_commands, _Silent()).pending(0) == []
+
+
+def test_a_command_about_an_unknown_source_is_refused_and_one_the_weights_name_is_taken(home: Home) -> None:
+    shares = [{"source": "moon", "weight": 0.1}]
+    home.signal_weights.write_text(json.dumps([{"symbol": "BTCUSDT", "leverage": 3, "sources": shares}]))
+
+    refused = run("halt", "--source", "tradingveiw")
+
+    assert refused.exit_code == 2
+    assert "tradingveiw is not one of tradingview, bittensor, moon" in refused.stderr
+    assert run("halt", "--source", "moon").exit_code == 0
+    home.signal_weights.write_text("broken")
+    assert run("halt", "--source", "bittensor").exit_code == 0
+
+
+def test_explaining_an_account_that_nobody_configured_is_wrong_usage(home: Home) -> None:
+    live_at(home, enter)
+
+    refused = run("explain", "bibyt", "BTCUSDT")
+
+    assert refused.exit_code == 2
+    assert "bibyt is not one of bybit, blofin, kucoin, mexc" in refused.stderr
 
 
 def test_a_running_engine_applies_a_command_and_the_caller_is_told(home: Home) -> None:

@@ -12,6 +12,7 @@ import structlog
 from core.model.identity import AccountId
 from core.model.policy import AccountPolicy
 from operations import logs
+from operations.event_levels import ERRORS, WARNINGS
 from operations.logs import StructuredTelemetry, set_up_logs, size_logs
 from operations.redaction import BLANK, Redactor
 from simulation.bare_exchange import Fault
@@ -186,3 +187,22 @@ def test_an_engine_with_nothing_to_do_is_silent(log_folder: Path, tmp_path: Path
 
     set_up_logs("engine", log_folder)
     live_logged(tmp_path, story)
+
+
+def test_what_needs_a_person_stands_out_from_what_only_happened(log_folder: Path) -> None:
+    set_up_logs("engine", log_folder)
+    telemetry = StructuredTelemetry("engine")
+
+    for event in ("account quarantined", "order refused", "order settled"):
+        telemetry.tell(event)
+
+    assert [line["level"] for line in lines(log_folder)] == ["error", "warning", "info"]
+
+
+def test_every_event_with_a_level_of_its_own_is_told_somewhere() -> None:
+    rooms = ("core", "operations", "account_processors", "signal_processors", "signal_endpoints")
+    files = [path for room in rooms for path in Path(room).rglob("*.py") if path.name != "event_levels.py"]
+    texts = "".join(path.read_text() for path in [*files, Path("execute_trades.py")])
+    built = {"account warning", "account problem"}  # of a finding's severity
+
+    assert {event for event in ERRORS | WARNINGS if f'"{event}"' not in texts} == built
