@@ -1,7 +1,7 @@
 """What `./engine bench` measures, part by part."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmarks.desk import Scale
@@ -45,6 +45,15 @@ class Size:
 FULL = Size((1, 5, 20, 50), (20, 50, 100, 200), (20, 100), 5, (1, 5, 20), 3, Scale(4, 20), 40)
 QUICK = Size((1, 5), (50,), (), 1, (1,), 1, Scale(4, 2), 8)
 DELAY_MS = 100
+
+
+def narrowed(size: Size, symbols: Sequence[int] | None, delays_ms: Sequence[int] | None, rounds: int | None) -> Size:
+    """The size with what was asked for instead of its own; a choice of symbols leaves out the many accounts."""
+    if symbols:
+        size = replace(size, symbols=symbols, limited_symbols=symbols, accounts=())
+    if delays_ms:
+        size = replace(size, delays_ms=delays_ms)
+    return replace(size, rounds=rounds) if rounds else size
 
 
 async def latency(size: Size, tell: Tell) -> Rows:

@@ -20,6 +20,9 @@ def bench(
         typer.Argument(help="memory, latency, limits, sequential, isolation, calls, webhook; default: all."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, one round: shows that it runs.")] = False,
+    symbols: Annotated[list[int] | None, typer.Option(min=1, max=50, help="Only so many of four accounts.")] = None,
+    delay_ms: Annotated[list[int] | None, typer.Option(min=0, max=2000, help="Only these answer delays.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, max=99, help="Whose medians count.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The results as JSON.")] = False,
 ) -> None:
     """Measure the engine against a bare client that sends the same requests in the fewest waves.
@@ -36,19 +39,22 @@ def bench(
 
       ./engine bench latency limits   what a real comparison needs a quiet machine for
 
+      ./engine bench latency --symbols 5 --symbols 20 --delay-ms 100 --rounds 5
+
       ./engine bench --json > bench.json
     """
     import asyncio
 
     from rich.console import Console
 
-    from benchmarks.suite import FULL, PARTS, QUICK
+    from benchmarks.suite import FULL, PARTS, QUICK, narrowed
 
     known = [*PARTS, CALLS, WEBHOOK]
     chosen = parts or known
     unknown = [part for part in chosen if part not in known]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(known)}")
+    size = narrowed(QUICK if quick else FULL, symbols, delay_ms, rounds)
     progress = Console(stderr=True)
     results: dict[str, list[dict[str, Any]]] = {}
     for part in chosen:
@@ -58,7 +64,6 @@ def bench(
         elif part == WEBHOOK:
             results[part] = _webhook(is_quick=quick)
         else:
-            size = QUICK if quick else FULL
             results[part] = asyncio.run(PARTS[part](size, lambda text: progress.print(f"  [dim]{text}[/dim]")))
     if as_json:
         typer.echo(json.dumps(results, indent=2))

@@ -36,6 +36,12 @@ class _GzipRotation(logging.handlers.RotatingFileHandler):
         if left_over.exists():
             self._pack(left_over)
 
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: ARG002, N802 - as the base class
+        """Whether the file is full, without rendering the record to measure it; the last line may pass the limit."""
+        if self.stream is None:
+            self.stream = self._open()
+        return self.maxBytes > 0 and self.stream.tell() >= self.maxBytes
+
     def rotation_filename(self, default_name: str) -> str:
         return f"{default_name}.gz"
 
