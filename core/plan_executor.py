@@ -17,12 +17,13 @@ from core.model.events import (
     OrderRefused,
     OrderResent,
     OrderSettled,
+    StandingChanged,
 )
 from core.model.failures import StorageFailure
 from core.model.identity import ClientOrderId
 from core.model.instrument import Instrument
 from core.model.ledger import OrderPhase, OrderRecord, SymbolLedger
-from core.model.money import ZERO
+from core.model.money import ONE, ZERO
 from core.model.order import (
     Accepted,
     NotFound,
@@ -35,6 +36,7 @@ from core.model.order import (
 )
 from core.model.plan import Trade
 from core.model.position import MarginMode
+from core.model.standing import Standing
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
 from core.ports.journal import Journal
@@ -201,6 +203,7 @@ class PlanExecutor:
                 return await self._conclude_disagreement(intent, difference)
             if report.state.is_final:
                 await self._note_settled(intent, report.signed_fill, report)
+                await self._compare_leverage(intent, report)
                 return Settled(report.signed_fill)
         if isinstance(report, NotFound) and self._window_has_closed(intent):
             self._tell("order never arrived", intent)
@@ -209,6 +212,19 @@ class PlanExecutor:
             )
             return Settled()
         return None
+
+    async def _compare_leverage(self, intent: OrderIntent, report: OrderReport) -> None:
+        """Where leverage is a field of the order, its echo is the proof: another one, and nothing more is built up."""
+        if not self._exchange.capabilities.leverage_in_order or intent.reduce_only or report.leverage is None:
+            return
+        if abs(report.leverage - intent.leverage) < ONE:
+            return
+        why = f"the exchange opened with leverage {report.leverage}, asked was {intent.leverage}"
+        self._tell("order carries another leverage", intent, why=why)
+        now = self._clock.now()
+        await self._journal.note(
+            StandingChanged(intent.account, intent.symbol, now, Standing.REDUCE_ONLY, "engine", why)
+        )
 
     async def _conclude_disagreement(self, intent: OrderIntent, difference: str) -> TradeResult | None:
         """The exchange shows another order under our id; after the window it is proven that ours was not executed.

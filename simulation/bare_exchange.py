@@ -84,6 +84,7 @@ class BareExchange:
         quotes: Whole quotes where the last price alone is not enough.
         settings: Margin mode and leverage by symbol, where they are settings of the exchange.
         refuses_leverage: Whether another leverage is refused while a position is open.
+        echoed_leverage: What its orders say they were opened with, None for what was asked.
         capabilities: What the exchange tells of itself.
     """
 
@@ -101,6 +102,7 @@ class BareExchange:
     quotes: dict[Symbol, Quote] = field(default_factory=dict)
     settings: dict[Symbol, SymbolSettings] = field(default_factory=dict)
     refuses_leverage: bool = False
+    echoed_leverage: Decimal | None = None
     capabilities: Capabilities = CAPABILITIES
     refreshes: int = 0
     value_reads: int = 0
@@ -251,7 +253,7 @@ class BareExchange:
             average_price=self.prices.get(intent.symbol) if filled else None,
             reduce_only=intent.reduce_only,
             margin_mode=intent.margin_mode,
-            leverage=intent.leverage,
+            leverage=self.echoed_leverage or intent.leverage,
             state=ExchangeOrderState.FILLED if filled == intent.quantity else ExchangeOrderState.CANCELLED,
             created_at=at,
         )

@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_decisions_and_the_plan_executor_are_covered_branch_by_branch(tmp_path: Path) -> None:
     arguments = ("-q", "-m", "not full", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'run'}")

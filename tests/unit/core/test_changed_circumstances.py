@@ -9,7 +9,7 @@ from core.model.identity import ClientOrderId, SourceName, Symbol
 from core.model.order import NotFound, OrderIntent, OrderLookup, RefusalReason, RefusedOutcome, SubmitOutcome
 from core.model.position import AccountSnapshot
 from core.model.reading import Known, Unknown
-from core.model.standing import Verb
+from core.model.standing import Standing, Verb
 from core.model.target import SourceWeight
 from simulation.bare_exchange import BareExchange, Fault
 from simulation.bare_world import TRADINGVIEW, World, live
@@ -109,6 +109,27 @@ def test_the_operator_flattens_also_what_a_source_that_was_never_readable_has_a_
         world.commands.give(Verb.FLATTEN)
         await world.cycle()
 
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
+def test_an_order_that_was_opened_with_another_leverage_is_told_and_nothing_more_is_built_up(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.echoed_leverage = Decimal(10)
+        world.sources.say(BTC="0.1")
+        await world.cycle(2)
+        opened = world.held()
+        world.sources.say(BTC="0.2")
+        await world.cycle(2)
+
+        assert world.held() == opened != 0
+        assert world.ledger().standing is Standing.REDUCE_ONLY
+        assert "leverage 10, asked was 3" in world.ledger().standing_reason
+        assert world.told.names().count("order carries another leverage") == 1
+
+        world.sources.say(BTC="0")
+        await world.cycle(2)
         assert world.held() == 0
 
     live(tmp_path, story)

@@ -9,14 +9,16 @@ import pytest
 
 from core.decisions.judge_source import OnStale, StalenessPolicy
 from core.model.events import OrderIntended
-from core.model.failures import InvalidInput
+from core.model.failures import InvalidInput, StorageFailure
 from core.model.identity import AccountId, Symbol
-from core.model.order import OrderIntent
+from core.model.order import OrderIntent, Side
+from core.model.plan import Purpose, Trade
 from core.model.policy import AccountPolicy
-from core.model.position import Quote
+from core.model.position import MarginMode, Quote
 from core.model.standing import Verb
+from core.plan_executor import PlanExecutor
 from simulation.bare_exchange import Fault
-from simulation.bare_world import TRADINGVIEW, World, live, weigh
+from simulation.bare_world import RULES, TRADINGVIEW, World, live, weigh
 
 BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
 D = Decimal
@@ -453,6 +455,23 @@ def test_fault_81_an_increase_that_was_not_journaled_is_not_in_flight_either(tmp
         await world.cycle(2)
 
         assert (world.held(), world.ledger().unsettled) == (D("0.06"), ())
+
+    live(tmp_path, story)
+
+
+def test_fault_81_an_increase_over_a_journal_that_is_broken_already_is_not_even_meant(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.disk.is_full = True
+        steps = world.ledger().steps
+        executor = PlanExecutor(world.exchange, world.journal, world.clock, world.told)
+        increase = Trade(Side.BUY, D("0.01"), Purpose.INCREASE)
+        for _ in range(2):
+            with pytest.raises(StorageFailure):
+                await executor.trade(world.ledger(), increase, RULES[BTC], MarginMode.ISOLATED, D(3), lambda: False)
+
+        assert (world.held(), world.ledger().unsettled) == (D("0.06"), ())
+        assert world.ledger().steps == steps + 1
 
     live(tmp_path, story)
 
