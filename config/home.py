@@ -111,6 +111,10 @@ class Home:
         """What a polled source remembers between polls and across restarts."""
         return self.raw_signals(source) / "poller_state.json"
 
+    def source_condition(self, source: str) -> Path:
+        """Why a source that runs has no frame yet."""
+        return self.raw_signals(source) / "condition.json"
+
     def source_standings(self, source: str) -> Path:
         """What a polled source's server said about its miners beside their positions."""
         return self.raw_signals(source) / "standings.json"

@@ -15,6 +15,7 @@ from signal_processors.bittensor_evaluation import outage_share
 from signal_processors.bittensor_mapping import SOURCE
 from signal_processors.bittensor_state import PollerState, read_state
 from signal_processors.depth_files import DepthFiles, publish_frame
+from signal_processors.first_words import write_first_words
 
 _SCALED_STEP = Decimal("1e-12")
 
@@ -61,14 +62,16 @@ class FrameKeeper:
         return PollerState(signals=signals, fetched_at=self._frame.fetched_at)
 
     def publish(self, state: PollerState, condition: Condition, settings: BittensorSettings) -> None:
-        """Write the frame as it is now; the sequence grows only with a change of depths or status.
+        """Write the frame as it is now, or why there is none; the sequence grows only with depths or status.
 
         Raises:
             StorageFailure: If it cannot be written; the old frame is then still in place.
         """
-        if state.fetched_at is None:
-            return
         now = self._clock.now()
+        if state.fetched_at is None:
+            at = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+            write_first_words(self._home, SOURCE, at, condition.status, condition.reason)
+            return
         share = outage_share(now - state.fetched_at, settings)
         signals = _scaled(state.signals, share, self._frame, now)
         reason = "; ".join(

@@ -24,6 +24,7 @@ from core.model.money import plain
 from core.model.reading import Absent, Known, Reading, Unknown
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from core.ports.clock import Clock
+from signal_processors.first_words import read_first_words
 
 FRAME_VERSION = 1
 
@@ -63,7 +64,8 @@ class DepthFiles:
         try:
             frame = parse_frame(path.read_bytes(), path)
         except FileNotFoundError:
-            return Absent(f"{path}: not written yet; start the source's service")
+            said = read_first_words(self._home, source) or "start the source's service"
+            return Absent(f"{path}: not written yet; {said}")
         except (OSError, InvalidInput) as error:
             return Unknown(str(error))
         if frame.source != source:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.home import Home
-from core.model.reading import Known
+from core.model.reading import Absent, Known
 from core.model.signal import SourceStatus
 from paper.sn8_faults import Fault
 from paper.sn8_world import Sn8World
@@ -146,9 +146,19 @@ def test_other_forms_of_a_good_answer_are_good(home: Home, fault: Fault) -> None
 def test_no_frame_is_written_before_the_first_believed_answer(home: Home, fault: Fault) -> None:
     async def story(bench: Sn8Bench) -> None:
         bench.server.faults.plan(fault)
+        assert "start the source's service" in said(bench)
         await bench.poll_minutes(3)
 
         assert not home.depths(SOURCE).exists()
+        assert bench.poller.condition.reason
+        assert f"it said: {bench.poller.condition.status}, {bench.poller.condition.reason}" in said(bench)
+        home.source_condition(SOURCE).write_text("torn {")
+        assert "start the source's service" in said(bench)
+
+    def said(bench: Sn8Bench) -> str:
+        reading = DepthFiles(home, bench.clock).read_frame(SOURCE)
+        assert isinstance(reading, Absent)
+        return reading.reason
 
     play_sn8(home, story)
 
