@@ -18,6 +18,7 @@ from simulation.watcher import Violation
 from simulation.whole_world import Plan
 
 SHRINKING_TRIALS = 16
+STATES = ("nothing in flight", "increase in flight", "reduction in flight", "between close and open", "starting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Report:
         cpu_seconds: Spent.
         told: How often the engines told each event.
         seen: How often each kind of fact happened on the exchanges.
+        hits: How often each kind of fault met the engine in each state.
         slowest_seconds: The longest time from healing to everything on target.
         failed: Worlds that broke a rule.
     """
@@ -61,6 +63,7 @@ class Report:
     cpu_seconds: float = 0.0
     told: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
+    hits: Counter[tuple[str, str]] = field(default_factory=Counter)
     slowest_seconds: float = 0.0
     failed: list[Failure] = field(default_factory=list)
 
@@ -76,7 +79,13 @@ class Report:
         self.cpu_seconds += cpu_seconds
         self.told.update(verdict.told)
         self.seen.update(verdict.seen)
+        self.hits.update(verdict.hits)
         self.slowest_seconds = max(self.slowest_seconds, verdict.converged_seconds)
+
+    def table(self) -> dict[str, dict[str, int]]:
+        """How often each kind of fault met the engine in each state."""
+        kinds = sorted({kind for kind, _ in self.hits})
+        return {kind: {state: self.hits[kind, state] for state in STATES} for kind in kinds}
 
     def as_json(self) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -87,6 +96,7 @@ class Report:
             "hours_per_cpu_second": round(self.hours_per_cpu_second, 4),
             "slowest_convergence_seconds": round(self.slowest_seconds, 1),
             "exchanges": dict(sorted(self.seen.items())),
+            "faults_by_state": self.table(),
             "engine": dict(sorted(self.told.items())),
             "violations": [
                 {"replay": one.replay, "told": [f"{v.invariant}: {v.told}" for v in one.violations]}
@@ -171,6 +181,8 @@ def lines_of(report: Report) -> Iterator[str]:
     )
     yield "exchanges: " + ", ".join(f"{count} {kind}" for kind, count in sorted(report.seen.items()))
     yield "engine: " + ", ".join(f"{count} {event}" for event, count in sorted(report.told.items()))
+    for kind, row in report.table().items():
+        yield f"fault {kind:16}" + ", ".join(f"{count} {state}" for state, count in row.items())
     yield f"slowest convergence after healing: {report.slowest_seconds:.0f} s"
     for failure in report.failed:
         yield f"FAILED seed {failure.seed}; replay with: {failure.replay}"

@@ -5,7 +5,7 @@ import os
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class Verdict:
         told: How often the engine told each event.
         seen: How often each kind of fact happened on the exchanges.
         converged_seconds: From the healing until everything stood on target.
+        hits: How often each kind of fault met the engine in each state.
     """
 
     violations: tuple[Violation, ...]
@@ -55,6 +56,7 @@ class Verdict:
     told: dict[str, int]
     seen: dict[str, int]
     converged_seconds: float
+    hits: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def run_trial(plan: Plan, steps: Sequence[Step], watch: Callable[[float], None] = lambda _: None) -> Verdict:
@@ -91,6 +93,7 @@ async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable
             dict(watcher.told),
             dict(watcher.seen),
             converged_seconds,
+            dict(watcher.hits),
         )
         watcher.watch(None)
     await world.house.close()

@@ -78,6 +78,7 @@ class Watcher:
         violations: What was broken so far.
         told: How often each event was told.
         seen: How often each kind of fact happened on the exchanges.
+        hits: How often each kind of fault met the engine in each state.
         reads_may_lag_seconds: How far behind a read may be.
         traded: How much was bought and sold of each symbol, together.
     """
@@ -86,6 +87,7 @@ class Watcher:
         self.violations: list[Violation] = []
         self.told: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
+        self.hits: Counter[tuple[str, str]] = Counter()
         self.reads_may_lag_seconds = 10.0
         self.traded: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self._house = house
@@ -144,9 +146,24 @@ class Watcher:
 
     def _observe(self, entry: Entry) -> None:
         self.seen[entry.kind] += 1
+        if entry.kind == "fault":
+            self.hits[str(entry.facts["fault"]), self._state_of(entry)] += 1
         check = self._checks.get(entry.kind)
         if check:
             check(entry)
+
+    def _state_of(self, entry: Entry) -> str:
+        """What the account was about when a fault met it."""
+        if self._journal is None:
+            return "starting"
+        ledgers = self._journal.ledgers(AccountId(entry.exchange, entry.account))
+        alive = [record.intent.reduce_only for ledger in ledgers for record in ledger.unsettled]
+        if alive:
+            return "reduction in flight" if any(alive) else "increase in flight"
+        turning = (ledger for ledger in ledgers if ledger.decision and not ledger.is_confirmed and ledger.owned == ZERO)
+        if any(ledger.decision and ledger.decision.quantity != ZERO for ledger in turning):
+            return "between close and open"
+        return "nothing in flight"
 
     def _check_order(self, entry: Entry) -> None:
         """An order that an exchange accepted: 9 it was journaled before, 1 it is the only one of its kind."""

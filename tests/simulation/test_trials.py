@@ -82,6 +82,10 @@ def test_a_market_that_was_halted_and_trades_again_is_traded_within_a_minute_or_
 def test_a_crash_leaves_no_task_behind(caplog: pytest.LogCaptureFixture) -> None:
     steps = [Step(5.0, Alert("BTCUSDT", Decimal("0.5")))]
     steps += [Step(8.0 + 1.07 * number, Restart(is_crash=True)) for number in range(8)]
-    run_trial(Plan(2, symbols=("BTCUSDT",), network_symbols=()), steps, watch=lambda _: gc.collect())
+
+    def collect(_: float) -> None:
+        gc.collect()
+
+    run_trial(Plan(2, symbols=("BTCUSDT",), network_symbols=()), steps, collect)
 
     assert "was destroyed" not in caplog.text
