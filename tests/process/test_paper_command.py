@@ -15,6 +15,7 @@ import pytest
 
 from core.ports.clock import Clock
 from operations.wall_clock import WallClock
+from paper.effects import MarketState
 from paper.house import PaperHouse
 from simulation.paper_clients import CLASSES, OPTIONS
 
@@ -141,11 +142,15 @@ def test_the_operator_reaches_accounts_that_no_process_keeps(tmp_path: Path) -> 
     shown = json.loads(run(tmp_path, "prices", "--json").stdout)
     unknown = run(tmp_path, "deposit", "bybit::nobody", "1")
     wrong = run(tmp_path, "deposit", "bybit::main", "much")
+    halted = run(tmp_path, "market", "bybit", "DOGEUSDT", "halted")
+    nonsense = run(tmp_path, "market", "bybit", "DOGEUSDT", "asleep")
 
     again = open_house(tmp_path, WallClock())
     assert again.account("bybit", "main").wallet == 10_250.5
+    assert again.exchanges["bybit"].state("DOGEUSDT") is MarketState.HALTED
     asyncio.run(again.close())
     assert [done.returncode for done in (deposited, pinned, unknown, wrong)] == [0, 0, 1, 2]
+    assert (halted.returncode, halted.stdout, nonsense.returncode) == (0, "bybit DOGEUSDT: halted\n", 2)
     assert shown["prices"]["BTC"] == dict.fromkeys(("index", "bybit", "blofin", "kucoin", "mexc"), "50000")
 
 
