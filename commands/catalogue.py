@@ -44,5 +44,6 @@ CATALOGUE = (
     Entry("paper", "commands.paper", "Paper exchanges and accounts: serve, deposit, reset, prices, fault.", OPERATE),
     Entry("simulate", "commands.simulate", "The whole engine through seeded misfortune, in virtual time.", PROVE),
     Entry("bench", "commands.bench", "How fast and frugal the engine is, against a yardstick of the same run.", PROVE),
+    Entry("prove", "commands.prove", "The long evidence: hours, crash points, planted bugs, kills.", PROVE),
     Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),
 )

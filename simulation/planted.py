@@ -306,6 +306,20 @@ PLANTED: tuple[Planted, ...] = (
     ),
 )
 
+CAUGHT_BY_NOBODY = frozenset(
+    {
+        "an error inside an answer of 200 is not looked at",
+        "a lost order goes out again under a new id",
+        "an exchange that knows the id already is taken for one that refused the order",
+        "a create is tried again below our own layer",
+        "all positions of all miners vanish and the depths follow at once",
+        "an edit that is not valid counts as an empty one",
+    }
+)
+"""Another guard stands behind each: an answer without its rows is unknown, an order's window is longer than the time
+for which an exchange takes a request, a position read shows the fill, an id is executed once, depths have a grace
+time, and a source without weights is not one that asks for zero."""
+
 
 def catch(bug: Planted, limit_cpu_seconds: int = LIMIT_CPU_SECONDS) -> Catch:
     """Plant a bug into a copy and live through worlds until one breaks a rule.
