@@ -120,7 +120,8 @@ class TradingViewService:
 
     def health(self) -> dict[str, Any]:
         """What GET /health shows: no symbols, no depths, no names."""
-        reasons, failure = self.processor.reasons(), self.processor.failure or self.config.problem()
+        reasons = self.processor.reasons()
+        failure = self.processor.failure or self.processor.unpublished or self.config.problem()
         status = "failed" if failure else "degraded" if reasons else "ok"
         return {
             "status": status,

@@ -203,8 +203,9 @@ class BittensorPoller:
     def _judge(self, poll: Poll) -> Condition:
         problems = [poll.reason, self._settings_file.problem(), self._mapping.problem()]
         if not poll.is_good:
-            since = f"{self._state.fetched_at:%Y-%m-%d %H:%M:%S} UTC" if self._state.fetched_at else "ever"
-            problems.insert(1, f"no good fetch since {since}; the last depths are held")
+            last = self._state.fetched_at
+            held = f"no good fetch since {last:%Y-%m-%d %H:%M:%S} UTC; the last depths are held" if last else ""
+            problems.insert(1, held or "no good fetch yet")
         reason = "; ".join(filter(None, problems))
         is_failed = poll.trouble is Trouble.KEY_REFUSED or self._failures >= FAILURES_UNTIL_FAILED
         if not poll.is_good and poll.trouble and is_failed:

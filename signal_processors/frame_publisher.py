@@ -34,6 +34,7 @@ class FramePublisher:
         self._committer = committer
         self._is_due = False
         self._failure = ""
+        self._unwritten = ""
         self._writing: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
 
@@ -41,6 +42,11 @@ class FramePublisher:
     def failure(self) -> str:
         """Why nothing more is published, empty while all is well."""
         return self._failure
+
+    @property
+    def unwritten(self) -> str:
+        """Why the frame on the disk is not the present one, empty when it is; the next heartbeat tries again."""
+        return self._unwritten
 
     async def start(self, housekeeping: Callable[[], Awaitable[None]]) -> None:
         """Publish now and every 10 s from now on.
@@ -90,7 +96,9 @@ class FramePublisher:
             while self._is_due:
                 self._is_due = False
                 await self._write_once()
+                self._unwritten = ""
         except StorageFailure as error:
+            self._unwritten = str(error)
             self._telemetry.tell("frame not written", home=str(self._home.path), why=str(error))
         finally:
             self._writing = None

@@ -114,6 +114,11 @@ class TradingViewProcessor:
         """Why the service must be started again, empty while it works."""
         return (self._log.failure if self._log else "not started") or self._publisher.failure
 
+    @property
+    def unpublished(self) -> str:
+        """Why the engine does not see the present depths, empty while it does."""
+        return self._publisher.unwritten
+
     async def __aenter__(self) -> Self:
         """Read what was kept, publish it, and begin to beat."""
         self._log = RecordLog(self._folder, self._committer, scribe=self)

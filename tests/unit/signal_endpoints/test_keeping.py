@@ -356,6 +356,8 @@ async def test_a_frame_that_cannot_be_written_is_told_and_written_later(tmp_path
         assert (await endpoint.post(LONG)).status == 200
         await asyncio.sleep(0.01)
         assert endpoint.told.named("frame not written")
+        assert endpoint.service.health()["status"] == "failed"
         os.rmdir(home.depths("tradingview"))  # noqa: PTH106
         await endpoint.service.processor._publisher.publish()
         assert endpoint.frame().signals[0].depth == D("0.058")
+        assert endpoint.service.health()["status"] == "ok"
