@@ -62,8 +62,8 @@ PLANTED: tuple[Planted, ...] = (
         1,
         "a failed read of positions counts as flat",
         "account_processors/ccxt_base.py",
-        "        return await self._read(lambda: self._dialect.read_positions(listing.value))",
-        "        read = await self._read(lambda: self._dialect.read_positions(listing.value))\n"
+        "        return await self._read(lambda: self._positions(listing.value))",
+        "        read = await self._read(lambda: self._positions(listing.value))\n"
         "        return Known({}, self._clock.now()) if isinstance(read, Unknown) else read",
         ("positions unreadable",),
     ),
@@ -128,8 +128,7 @@ PLANTED: tuple[Planted, ...] = (
         "an accepted order counts as filled",
         "core/plan_executor.py",
         "            if report.state.is_final:\n"
-        "                await self._note_settled(intent, report.signed_fill, report)\n"
-        "                return Settled(report.signed_fill)",
+        "                await self._note_settled(intent, report.signed_fill, report)",
         "            if report:\n                await self._note_settled(intent, intent.signed_quantity, report)\n"
         "                return Settled(intent.signed_quantity)",
         ("orders in parts", "orders accepted before they fill"),
