@@ -19,6 +19,7 @@ from config.history import ConfigHistory
 from config.home import Home
 from config.key_providers.provider import Surroundings
 from config.secrets_upkeep import rotate_key
+from core.model.events import OrderIntended
 from core.model.failures import StorageFailure
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
@@ -62,10 +63,10 @@ class Desk:
         self.set_up(self.home.credentials, {"accounts": accounts})
         self.home.credentials.chmod(0o600)
 
-    def say(self, source: SourceName, symbol: str, depth: str) -> None:
+    def say(self, source: SourceName, symbol: str, depth: str, *, sequence: int = 1) -> None:
         now = WallClock().now()
         signal = SourceSignal(source, symbol, Decimal(depth), now)
-        publish_frame(self.home, SourceFrame(source, 1, now, now, now, SourceStatus.OK, "", True, (signal,)))
+        publish_frame(self.home, SourceFrame(source, sequence, now, now, now, SourceStatus.OK, "", True, (signal,)))
 
     def log(self) -> str:
         return "".join(path.read_text() for path in sorted(self.home.logs.iterdir()))
@@ -90,6 +91,11 @@ class Desk:
         except StorageFailure:  # the engine has not finished making it
             return {None}
         return {ledger.confirmed_depth if ledger.is_confirmed else None for ledger in ledgers}
+
+    def orders(self) -> int:
+        with read_only(self.home.journal) as journal:
+            events = [event for exchange in EXCHANGES for event in journal.history(AccountId(exchange), BTC)]
+        return sum(isinstance(event, OrderIntended) for event in events)
 
     @asynccontextmanager
     async def engine(self, *program: str) -> AsyncIterator["asyncio.subprocess.Process"]:
@@ -131,6 +137,14 @@ async def test_mappings_weights_sources_and_accounts_change_under_a_running_engi
         desk.weigh(tradingview="0.8", bittensor="0.25")
         await until(lambda: "sum to 1.05" in desk.log())
         assert desk.depths(*EXCHANGES) == {Decimal("0.1")}
+
+        before, passes = desk.orders(), {exchange: desk.pass_of(exchange) for exchange in EXCHANGES}
+        desk.set_up(desk.home.credentials, {"bybit": KEYS})
+        desk.home.credentials.chmod(0o600)
+        desk.say(TRADINGVIEW, "BTCUSDT", "0.1", sequence=2)  # of another time, so that every account passes
+        await until(lambda: all(desk.pass_of(exchange) != told for exchange, told in passes.items()))
+        assert desk.depths(*EXCHANGES) == {Decimal("0.1")}
+        assert desk.orders() == before
 
         desk.weigh(tradingview="0", bittensor="0.25")
         desk.have_accounts(mexc=False)
