@@ -3,15 +3,16 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.model.failures import EngineError
+from simulation.loopback import ROOT, free_port
 
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["ROOT", "Service", "ServiceFailed", "Services", "free_port"]
+
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
@@ -85,10 +86,3 @@ class Services:
             except TimeoutError:
                 process.kill()
                 await process.wait()
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

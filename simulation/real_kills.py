@@ -17,7 +17,6 @@ from pathlib import Path
 
 import aiohttp
 
-from commands.demo_services import ROOT, free_port
 from config.files import PRIVATE_MODE, format_json, write_atomically
 from config.home import Home
 from config.webhook_keys import add_key, save_keys
@@ -29,6 +28,7 @@ from operations.journal_file import read_only
 from operations.wall_clock import WallClock
 from paper.house import PaperHouse
 from signal_processors.day_files import Record, read_records
+from simulation.loopback import ROOT, free_port
 
 SYMBOL = Symbol("BTCUSDT")
 EXCHANGES = ("bybit", "kucoin")

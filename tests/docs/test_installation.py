@@ -106,7 +106,7 @@ def install(project: Path) -> None:
         run(project, python, script, "--help")
     modules = [
         path.relative_to(project).with_suffix("").as_posix().replace("/", ".")
-        for room in ("account_processors", "core", "operations", "paper", "signal_endpoints", "commands")
+        for room in sorted(path.parent.name for path in project.glob("*/__init__.py"))
         for path in (project / room).rglob("*.py")
         if path.name != "__main__.py"
     ]

@@ -1,8 +1,7 @@
-"""A clone as a new user makes it, in a home without anything: the README's ways to install it, from the registry."""
+"""A clone as a new user makes it, in a home without anything: the launcher prepares it from the registry."""
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,23 +12,6 @@ pytestmark = [pytest.mark.process, pytest.mark.full, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ("PATH", "LANG", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_INDEX_URL", "PIP_CONFIG_FILE", "UV_CACHE_DIR")
 KEPT_MORE = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
-IMPORT_EVERYTHING = """
-import importlib, pathlib, pkgutil
-rooms = sorted(path.parent.name for path in pathlib.Path(".").glob("*/__init__.py"))
-names = [one.name for room in rooms for one in pkgutil.walk_packages([room], room + ".")]
-for name in ["execute_trades", *names]:
-    if not name.endswith(".__main__"):
-        importlib.import_module(name)
-print(len(names))
-"""
-SCRIPTS = (
-    "execute_trades.py",
-    "config/credentials.py",
-    "config/asset_mapping.py",
-    "config/signal_weights.py",
-    "signal_endpoints/tradingview_endpoint.py",
-    "signal_processors/bittensor_processor.py",
-)
 
 
 @pytest.fixture
@@ -60,20 +42,6 @@ def call(folder: Path, environment: Mapping[str, str], *command: str) -> str:
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
-
-
-def test_pip_alone_installs_all_that_every_module_and_script_needs(clone: Path, environment: dict[str, str]) -> None:
-    call(clone, environment, sys.executable, "-m", "venv", ".venv")
-    python = str(clone / ".venv" / "bin" / "python")
-    call(clone, environment, python, "-m", "pip", "install", "-q", "--only-binary", ":all:", "-e", ".")
-
-    call(clone, environment, python, "-m", "pip", "check")
-    assert int(call(clone, environment, python, "-c", IMPORT_EVERYTHING)) > 100
-    for script in SCRIPTS:
-        assert "--help" in call(clone, environment, python, script, "--help"), script
-    call(clone, environment, python, "config/asset_mapping.py", "--set", "tradingview.BTCUSDT=BTCUSDT")
-    assert (clone / "asset_mapping_config.json").exists()
-    assert call(clone, environment, "git", "status", "--porcelain") == ""
 
 
 def test_the_launcher_prepares_a_clone_and_the_demo_converges_in_it(
