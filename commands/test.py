@@ -61,7 +61,9 @@ def gate_steps(*, full: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("lint", (_tool("ruff"), "check", ".")),
         ("types", (_tool("mypy"), ".")),
         ("imports", (_tool("lint-imports"),)),
-        ("tests", _pytest("-n", WORKERS, "--dist", "worksteal", "-m", marks)),
+        ("tests", _pytest("-n", WORKERS, "--dist", "worksteal", "-m", f"not process and {marks}")),
+        # One after the other: real processes have deadlines of stopping, which a crowded machine would miss.
+        ("tests with processes", _pytest("-m", f"process and {marks}")),
     )
 
 

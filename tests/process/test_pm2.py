@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,9 @@ class Pm2:
         output = await self("jlist")
         apps = json.loads(output[output.index("[{") :] if "[{" in output else "[]")
         return {app["name"]: {**app["pm2_env"], "pid": app["pid"]} for app in apps}
+
+    async def has_ended(self, name: str) -> bool:
+        return (await self.statuses())[name] in {"stopped", "errored"}
 
     async def statuses(self) -> dict[str, str]:
         return {name: str(app["status"]) for name, app in (await self.listed()).items()}
@@ -192,6 +196,7 @@ async def test_the_three_services_trade_restart_come_back_and_never_run_twice(pm
     os.kill(int((pm2.pm2_home / "pm2.pid").read_text()), signal.SIGKILL)
     await pm2("resurrect")
     await until(lambda: pm2.count("engine not started") >= 1)
+    await until(partial(pm2.has_ended, "trade-engine"))
     second = (await pm2.listed())["trade-engine"]
     assert running_engine(pm2.home.engine_lock) == before["trade-engine"]
     assert second["exit_code"] == 78

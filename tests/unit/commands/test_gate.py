@@ -38,7 +38,7 @@ class Runs:
         return int(name in self.failing)
 
 
-@pytest.mark.parametrize("failing", ["format", "lint", "types", "imports", "tests"])
+@pytest.mark.parametrize("failing", ["format", "lint", "types", "imports", "tests", "tests with processes"])
 def test_any_check_that_fails_fails_the_gate_and_the_others_still_run(
     failing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,7 +48,7 @@ def test_any_check_that_fails_fails_the_gate_and_the_others_still_run(
     ended = CliRunner().invoke(gate.app, [])
 
     assert ended.exit_code == 1
-    assert runs.names == ["format", "lint", "types", "imports", "tests"]
+    assert runs.names == ["format", "lint", "types", "imports", "tests", "tests with processes"]
 
 
 def test_a_gate_in_which_everything_passes_ends_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,11 +61,12 @@ def test_a_gate_in_which_everything_passes_ends_with_0(monkeypatch: pytest.Monke
 )
 def test_each_tier_selects_its_tests(full: bool, selected: list[str], tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(TESTS)
-    marks = dict(gate.gate_steps(full=full))["tests"][-1]
-
-    shown = pytest_in(tmp_path, "--collect-only", "-q", "-m", marks).stdout
-
-    assert [line.partition("::")[2] for line in shown.splitlines() if "::" in line] == selected
+    (tmp_path / "test_processes.py").write_text(TESTS.replace("def test_", "@pytest.mark.process\ndef test_process_"))
+    for step, kind in (("tests", "test_"), ("tests with processes", "test_process_")):
+        marks = dict(gate.gate_steps(full=full))[step][-1]
+        shown = pytest_in(tmp_path, "--collect-only", "-q", "-m", marks).stdout
+        wanted = [name.replace("test_", kind, 1) for name in selected]
+        assert [line.partition("::")[2] for line in shown.splitlines() if "::" in line] == wanted
 
 
 def test_a_missing_system_package_skips_with_the_remedy_and_fails_where_it_is_required(tmp_path: Path) -> None:
