@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,9 +11,11 @@ from account_processors.ccxt_base import CcxtExchange
 from account_processors.passport import Finding, Passport, Severity
 from commands.doctor import changeable
 from config.accounts import AccountSettings, load_accounts
+from config.engine_settings import EngineSettings
+from config.engine_settings_file import EngineSettingsFile
 from config.home import Home
 from config.trading_files import TradingFiles
-from core.model.failures import InvalidConfig, InvalidInput
+from core.model.failures import ExchangeFailure, InvalidConfig, InvalidInput
 from core.model.identity import Symbol
 from core.model.order import Accepted
 from execute_trades import connect_all
@@ -81,8 +83,22 @@ async def _connected(
         kept, copy = accounts_file(home.paper), accounts_file(Path(folder))
         if kept.exists():
             copy_journal(kept, copy)
-        async with connect_all(accounts, WallClock(), told, Path(folder)) as exchanges:
+        async with AsyncExitStack() as stack:
+            try:
+                way = connect_all(accounts, WallClock(), told, Path(folder), _engine_settings(home))
+                exchanges = await stack.enter_async_context(way)
+            except ExchangeFailure as error:
+                exchanges = {}
+                told.reasons |= {str(one.account): str(error) for one in accounts}
             yield {str(key): one for key, one in exchanges.items() if isinstance(one, CcxtExchange)}, told.reasons
+
+
+def _engine_settings(home: Home) -> EngineSettings:
+    """The engine's, so that paper accounts are seen under its prices; the defaults where its file is invalid."""
+    try:
+        return EngineSettingsFile(home).load()
+    except InvalidConfig:
+        return EngineSettings()
 
 
 async def _inspect(

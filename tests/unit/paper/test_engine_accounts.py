@@ -7,8 +7,10 @@ from typing import NoReturn
 
 import pytest
 
+from commands.doctor_accounts import inspect_accounts
 from config.accounts import AccountMode, AccountSettings
 from config.engine_settings import ENGINE_SETTINGS
+from config.home import Home
 from core.model.failures import ExchangeFailure
 from core.model.identity import AccountId
 from core.model.reading import Known
@@ -77,6 +79,18 @@ async def test_live_prices_that_cannot_be_had_leave_the_paper_accounts_out_and_s
             pass
     async with connect_all([live], WallClock(), told, tmp_path, wanted) as exchanges:
         assert list(exchanges) == [AccountId("mexc")]
+
+
+@pytest.mark.usefixtures("no_network")
+async def test_the_doctor_says_that_live_prices_of_paper_accounts_cannot_be_had(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.engine_settings.write_text('{"paper": {"prices": "live"}}')
+
+    passports = await inspect_accounts(home)
+
+    assert [str(passport.account) for passport in passports] == ["bybit", "blofin", "kucoin", "mexc"]
+    for passport in passports:
+        assert "live prices: bybit cannot be reached" in passport.findings[0].what
 
 
 async def test_a_paper_account_that_holds_a_live_key_is_left_out(tmp_path: Path) -> None:
