@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="An archive of ./engine backup.")],
+    file: Annotated[Path, typer.Argument(help="An archive of ./engine backup.", exists=True, dir_okay=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the archive and change nothing.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
