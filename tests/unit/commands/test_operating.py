@@ -219,6 +219,14 @@ def test_a_command_about_an_unknown_source_is_refused_and_one_the_weights_name_i
     assert run("halt", "--source", "bittensor").exit_code == 0
 
 
+def test_a_symbol_that_nobody_trades_or_saw_is_not_adopted(home: Home) -> None:
+    refused = run("adopt", "bybit", "BTCUSD", "--yes")
+
+    assert refused.exit_code == 2
+    assert "BTCUSD is not one of BTCUSDT, ETHUSDT" in refused.stderr
+    assert CommandFiles(home.operator_commands, _Silent()).pending(0) == []
+
+
 def test_explaining_an_account_that_nobody_configured_is_wrong_usage(home: Home) -> None:
     live_at(home, enter)
 
