@@ -40,6 +40,7 @@ def prove(
 
     console = Console(stderr=True)
     folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "build.json", describe_build(hours=hours, kills=kills, seed=seed))
     parts: list[tuple[str, bool, Callable[[], bool]]] = [
         ("simulation", True, lambda: _simulate(folder, hours, seed, jobs, console)),
         ("crash points", crash_points, lambda: _try_crash_points(folder, jobs)),
@@ -49,6 +50,21 @@ def prove(
     failed = [name for name, is_wanted, part in parts if is_wanted and not part()]
     console.print(f"failed: {', '.join(failed)}" if failed else f"all is proven; see {folder}")
     raise typer.Exit(1 if failed else 0)
+
+
+def describe_build(**options: float) -> dict[str, object]:
+    """What was proven, and how to have it again: the commit, whether files differed from it, versions, the options."""
+    import platform
+    import subprocess
+    from importlib.metadata import version
+
+    def git(*arguments: str) -> str:
+        command = ("git", "-C", str(EVIDENCE.parent), *arguments)
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - git
+
+    changed = git("status", "--porcelain", "--", ":/", ":!/docs/evidence")
+    versions = {"python": platform.python_version(), "ccxt": version("ccxt")}
+    return {"commit": git("rev-parse", "HEAD"), "is_clean": not changed, **versions, **options}
 
 
 def _simulate(folder: Path, hours: float, seed: int, jobs: int, console: "Console") -> bool:
