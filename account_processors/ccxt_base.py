@@ -51,6 +51,7 @@ class CcxtExchange:
         counts_profit: Whether unrealized profit is part of the account's value (`account_value: equity`).
         read_lag_bound_seconds: How long position reads may trail behind fills here.
         close_session: Closes what carried the requests.
+        is_paper: Whether nobody made its key, so that advice about keys is left out.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class CcxtExchange:
         counts_profit: bool,
         read_lag_bound_seconds: float,
         close_session: Callable[[], Awaitable[None]],
+        is_paper: bool = False,
     ) -> None:
         self._account = account
+        self.is_paper = is_paper
         self._dialect = dialect
         self._client = client
         self._instruments = instruments

@@ -30,6 +30,9 @@ class Severity(StrEnum):
     PROBLEM = "problem"
 
 
+WITHDRAWAL = "withdrawal"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at.
@@ -82,7 +85,16 @@ async def inspect_account(
         findings.append(Finding(Severity.PROBLEM, "answer", str(error), "see whether the exchange has changed it"))
     findings.append(_clock(exchange))
     findings += await _money_and_symbols(exchange, symbols)
+    if exchange.is_paper:
+        findings = [_on_paper(finding) for finding in findings]
     return Passport(exchange.account, tuple(findings))
+
+
+def _on_paper(finding: Finding) -> Finding:
+    """Without advice about a key that nobody made."""
+    if finding.topic != WITHDRAWAL:
+        return finding
+    return Finding(Severity.GOOD, WITHDRAWAL, "a paper account has nothing to withdraw")
 
 
 @runtime_checkable
@@ -124,12 +136,10 @@ def withdrawal_right(*, may_withdraw: bool | None) -> Finding:
     """Whether the key may move money out; None when the exchange does not tell."""
     remedy = "make a key without the right to withdraw or transfer; the engine never needs it"
     if may_withdraw is None:
-        return Finding(
-            Severity.WARNING, "withdrawal", "the exchange does not tell whether the key may withdraw", remedy
-        )
+        return Finding(Severity.WARNING, WITHDRAWAL, "the exchange does not tell whether the key may withdraw", remedy)
     if may_withdraw:
-        return Finding(Severity.WARNING, "withdrawal", "the key may withdraw", remedy)
-    return Finding(Severity.GOOD, "withdrawal", "the key may not withdraw")
+        return Finding(Severity.WARNING, WITHDRAWAL, "the key may withdraw", remedy)
+    return Finding(Severity.GOOD, WITHDRAWAL, "the key may not withdraw")
 
 
 def account_kind(*, is_right: bool, kind: str, remedy: str) -> Finding:

@@ -104,6 +104,7 @@ def connect(
         counts_profit=settings.account_value is AccountValue.EQUITY,
         read_lag_bound_seconds=read_lag_bound_seconds,
         close_session=_closer(own_session),
+        is_paper=settings.mode is AccountMode.PAPER,
     )
 
 

@@ -34,6 +34,8 @@ def test_a_fresh_install_has_four_fit_paper_accounts_and_is_told_what_to_set_up(
     assert code == 1
     assert list(found) == ["machine", "bybit", "blofin", "kucoin", "mexc"]
     assert all(passport["is_fit"] for name, passport in found.items() if name != "machine")
+    on_paper = [one for name, passport in found.items() if name != "machine" for one in passport["findings"]]
+    assert {one["severity"] for one in on_paper} == {"good"}
     (missing,) = [one for one in found["machine"]["findings"] if one["severity"] == "problem"]
     assert "python3 config/asset_mapping.py" in missing["remedy"]
     assert list(home.iterdir()) == []
