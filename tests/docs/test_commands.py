@@ -84,7 +84,8 @@ def check_options(command: Command, words: list[str]) -> str:
         return ""
     except Exception as error:  # noqa: BLE001 - typer brings a copy of click whose exceptions it does not name
         is_only_named = not words and type(error).__name__ == "MissingParameter"
-        return "" if is_only_named else f"{type(error).__name__}: {error}"
+        lacks_the_example_file = str(error).endswith(" does not exist.")
+        return "" if is_only_named or lacks_the_example_file else f"{type(error).__name__}: {error}"
 
 
 def test_every_command_line_of_every_document_would_run(command_lines: list[tuple[str, list[str]]]) -> None:

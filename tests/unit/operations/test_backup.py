@@ -185,4 +185,4 @@ async def test_the_commands_make_and_bring_back_and_tell_by_exit_code(
     assert json.loads(done.stdout)["restored"] is True
     with EngineLock(home.engine_lock):
         assert CliRunner().invoke(restore_app, [str(archive), "--yes"]).exit_code == 78
-    assert CliRunner().invoke(restore_app, [str(tmp_path / "absent"), "--yes"]).exit_code == 1
+    assert CliRunner().invoke(restore_app, [str(tmp_path / "absent"), "--yes"]).exit_code == 2
