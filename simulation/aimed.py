@@ -141,12 +141,13 @@ AIMED: Mapping[str, Life] = {
         (5.0, _alert("0.5")),
         (90.0, Heal()),
     ),
-    "halted while orders fail": _life(
-        (4.0, _fault(FaultKind.SERVER_ERROR, "create_order")),
+    "halted while a close fails": _life(
         (5.0, _alert("0.5")),
-        (8.0, Operate(Verb.HALT)),
-        (10.0, Heal()),
-        (100.0, ExpectFlat(SYMBOL)),
+        (14.0, _fault(FaultKind.SERVER_ERROR, "create_order")),
+        (15.0, _alert("0")),
+        (17.0, Operate(Verb.HALT)),
+        (20.0, Heal()),
+        (110.0, ExpectHeld(SYMBOL)),
     ),
     "an earlier alert again": _life(
         (5.0, _alert("0.5")),

@@ -285,7 +285,7 @@ PLANTED: tuple[Planted, ...] = (
         "core/decisions/permit_trade.py",
         "    if operator and operator.standing is Standing.HALTED:",
         "    if False:",
-        ("halted while orders fail",),
+        ("halted while a close fails",),
     ),
     Planted(
         0,
@@ -309,6 +309,7 @@ CAUGHT_BY_NOBODY = frozenset(
     {
         "an error inside an answer of 200 is not looked at",
         "a lost order goes out again under a new id",
+        "an order that is not found at once counts as never arrived",
         "an exchange that knows the id already is taken for one that refused the order",
         "a create is tried again below our own layer",
         "all positions of all miners vanish and the depths follow at once",

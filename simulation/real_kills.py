@@ -150,6 +150,7 @@ class _Fire:
             "leverage": "3",
             "size": f"{depth * 100}/100" if depth else "Exit @ 1",
             "price": mark,
+            "signal_seq": self._sent,
             "key": self._key,
         }
         try:

@@ -34,6 +34,7 @@ from signal_processors.bittensor_client import Sn8Access
 from signal_processors.bittensor_mapping import SOURCE as BITTENSOR
 from signal_processors.bittensor_poller import BittensorPoller
 from signal_processors.records import RecordLog
+from signal_processors.tradingview_lane import PAIR_SECONDS, Verdict
 from simulation.virtual_time import START, VirtualClock
 from simulation.watcher import Watcher
 
@@ -95,6 +96,8 @@ class WholeWorld:
         self.in_question: tuple[str, Decimal] | None = None
         self._bodies: dict[str, list[bytes]] = {}
         self._alerts_made = 0
+        self._flat_at: dict[str, float] = {}
+        self._last_depths: dict[str, Decimal] = {}
         self._epochs = random.Random(f"epochs {plan.seed}")
         self._running: _RunningEngine | None = None
         self._write_config()
@@ -131,10 +134,12 @@ class WholeWorld:
         """Post an alert that asks for a depth, as TradingView would; its price makes it unlike every other."""
         side = "long" if depth > 0 else "short" if depth < 0 else "flat"
         self._alerts_made += 1
+        leaves_short = self._last_depths.get(symbol, Decimal(0)) < 0
+        self._last_depths[symbol] = depth
         message = {
             "symbol": symbol,
             "direction": side,
-            "action": "sell" if depth < 0 else "buy",
+            "action": "buy" if depth > 0 or (not depth and leaves_short) else "sell",
             "leverage": "3",
             "size": f"{depth * 100}/100" if depth else "Exit @ 1",
             "price": str(self._alerts_made),
@@ -145,7 +150,12 @@ class WholeWorld:
         answer = await request(self.webhook, body)
         self.in_question = None
         if answer.status == ANSWERED:
-            self.acknowledged.append((symbol, depth))
+            # Beside a flat of the last seconds nobody may be able to tell which came last, and flat is safe.
+            is_beside_flat = self.clock.seconds() - self._flat_at.get(symbol, -PAIR_SECONDS) <= PAIR_SECONDS
+            is_used = json.loads(answer.body)["result"] == Verdict.APPLIED or not is_beside_flat
+            self.acknowledged.append((symbol, depth if is_used else Decimal(0)))
+            if not depth:
+                self._flat_at[symbol] = self.clock.seconds()
         return answer
 
     async def resend(self, symbol: str, back: int = 1) -> None:
