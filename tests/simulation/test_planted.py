@@ -35,6 +35,6 @@ def test_the_simulation_catches_a_planted_bug_quickly(name: str) -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("bug", PLANTED, ids=NAMES)
-def test_the_simulation_catches_a_planted_bug(bug: Planted) -> None:
-    assert bool(catch(bug).by) is (bug.name not in CAUGHT_BY_NOBODY)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in CAUGHT_BY_NOBODY])
+def test_the_simulation_catches_a_planted_bug(name: str) -> None:
+    assert catch(next(bug for bug in PLANTED if bug.name == name)).by
