@@ -27,12 +27,12 @@ from operations.journal_file import read_only
 from operations.wall_clock import WallClock
 from signal_processors.depth_files import publish_frame
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 BTC = Symbol("BTCUSDT")
 TRADINGVIEW, BITTENSOR = SourceName("tradingview"), SourceName("bittensor")
 EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 KEYS = {"api_key": "CANARYkey0000000001", "api_secret": "CANARYsecret00000002"}
 PASSPHRASE = "CANARYpassphrase0003"
 

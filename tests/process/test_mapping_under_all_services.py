@@ -27,11 +27,11 @@ from paper.sn8_session import serve_sn8
 from paper.sn8_world import Sn8World
 from signal_processors.depth_files import parse_frame
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 BTC, ETH, SOL = Symbol("BTCUSDT"), Symbol("ETHUSDT"), Symbol("SOLUSDT")
 BITTENSOR = SourceName("bittensor")
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 90.0
 
 
 class Desk:

@@ -32,12 +32,12 @@ from operations.views import read_passes
 from operations.wall_clock import WallClock
 from signal_processors.depth_files import publish_frame
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 BTC = Symbol("BTCUSDT")
 WEIGHT = Decimal("0.5")
 ACCOUNTS = [AccountId(exchange) for exchange in EXCHANGES]
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 STOP_SECONDS = 20.0
 """An idle machine needs less than two."""
 LONG, LONGER = ("long", "buy", "5.8/100"), ("long", "buy", "7.5/100")

@@ -18,11 +18,11 @@ from core.model.failures import StorageFailure
 from core.model.identity import AccountId, Symbol
 from operations.journal_file import read_only
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
 TAO = Symbol("TAOUSDT")
 ACCOUNTS = [AccountId(exchange) for exchange in ("bybit", "blofin", "kucoin", "mexc")]
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 SOME_LIST_IT = (AccountId("kucoin"), AccountId("mexc"))
 KAS = Symbol("KASUSDT")
 """Listed on two of the four paper exchanges."""
