@@ -111,4 +111,6 @@ def _kill(folder: Path, kills: int, seed: int) -> bool:
 
 
 def _write(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=2, default=str) + "\n")
+    from config.files import write_atomically
+
+    write_atomically(path, (json.dumps(content, indent=2, default=str) + "\n").encode())
