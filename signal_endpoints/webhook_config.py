@@ -1,4 +1,4 @@
-"""Everything the operator wrote that the webhook obeys, looked at again every second."""
+"""Everything the operator wrote that the webhook obeys: keys and mapping as they are, settings as of a second ago."""
 
 from collections.abc import Callable, Mapping
 
@@ -37,6 +37,7 @@ class WebhookConfig:
         self._has_mapping = False
         self._looked_at = float("-inf")
         self._look()
+        self._mapping.load()
 
     def settings(self) -> WebhookSettings:
         """The webhook's settings."""
@@ -44,9 +45,11 @@ class WebhookConfig:
         return self._settings
 
     def symbols(self) -> Mapping[str, str] | None:
-        """The mapped source symbols, by their lower-case form; None while there is no mapping file."""
-        self._look()
-        return self._symbols
+        """The mapped source symbols, by their lower-case form; None while there is no mapping file.
+
+        Looked at for every message: TradingView does not send again what was refused because its pair was a second old.
+        """
+        return self._mapping.load()
 
     def keys(self) -> tuple[WebhookKey, ...] | None:
         """All valid keys, None when none is required; a change applies at the next message."""
@@ -75,7 +78,6 @@ class WebhookConfig:
             return
         self._looked_at = now
         self._settings = self._settings_file.load().webhook
-        self._symbols = self._mapping.load()
 
     def _read_mapping(self) -> bytes | None:
         path = self._home.asset_mapping

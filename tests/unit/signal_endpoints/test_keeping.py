@@ -212,7 +212,6 @@ async def test_a_symbol_that_is_not_mapped_is_refused_but_the_exit_of_what_it_op
     async with webhook_world(home, SetClock()) as endpoint:
         await endpoint.post(LONG)
         home.asset_mapping.write_text(json.dumps({"tradingview": {"BTCUSDT": "BTCUSDT"}}))
-        endpoint.service.config._looked_at = float("-inf")
 
         refused = await endpoint.post(LONG | {"price": 1})
         assert (refused.status, b"not mapped" in refused.body) == (422, True)
@@ -222,9 +221,17 @@ async def test_a_symbol_that_is_not_mapped_is_refused_but_the_exit_of_what_it_op
         assert endpoint.depths() == {"ETHUSDT": D(0), "BTCUSDT": D("0.058")}
 
         home.asset_mapping.unlink()
-        endpoint.service.config._looked_at = float("-inf")
         assert (await endpoint.post(LONG | {"price": 2})).status == 422, "a mapping that vanished stays in force"
         assert "asset_mapping_config.json" in endpoint.service.config.problem()
+
+
+async def test_an_alert_for_a_pair_that_was_mapped_a_moment_ago_is_taken(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.asset_mapping.write_text(json.dumps({"tradingview": {"BTCUSDT": "BTCUSDT"}}))
+    async with webhook_world(home, SetClock()) as endpoint:
+        assert (await endpoint.post(LONG)).status == 422
+        home.asset_mapping.write_text(json.dumps({"tradingview": {"BTCUSDT": "BTCUSDT", "ETHUSDT": "ETHUSDT"}}))
+        assert (await endpoint.post(LONG)).status == 200
 
 
 async def test_a_second_endpoint_in_the_same_home_does_not_start(endpoint: WebhookWorld) -> None:
