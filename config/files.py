@@ -14,11 +14,18 @@ PRIVATE_MODE = 0o600
 SHARED_MODE = 0o644
 
 
-def write_atomically(path: Path, content: bytes, mode: int = SHARED_MODE) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = SHARED_MODE, *, survives_power_loss: bool = True) -> None:
     """Replace a whole file so that a reader, or a crash at any moment, sees the old or the new one.
 
     A temporary file in the same directory is written, synced and renamed over the path; then the
     directory is synced. The file has its mode from its first byte.
+
+    Args:
+        path: The file.
+        content: All of it.
+        mode: Its permissions.
+        survives_power_loss: False leaves the syncing out, which may take long on a slow disk: only for views that
+            the engine never reads back. A crash of the process alone still leaves the old or the new.
 
     Raises:
         StorageFailure: If any step fails; the old file is then still in place.
@@ -30,11 +37,13 @@ def write_atomically(path: Path, content: bytes, mode: int = SHARED_MODE) -> Non
         try:
             os.fchmod(descriptor, mode)
             _write_all(descriptor, content)
-            os.fsync(descriptor)
+            if survives_power_loss:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.replace(path)
-        sync_directory(path.parent)
+        if survives_power_loss:
+            sync_directory(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StorageFailure(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -26,7 +26,7 @@ class DepthViewFile:
         for account, by_symbol in sorted(depths.items()):
             entries = ", ".join(f'"{symbol}": {plain(depth)}' for symbol, depth in sorted(by_symbol.items()))
             lines.append(f'    "{account}": {{{entries}}}')
-        write_atomically(self._path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        write_atomically(self._path, ("{\n" + ",\n".join(lines) + "\n}\n").encode(), survives_power_loss=False)
 
 
 class PassFiles:
@@ -38,7 +38,9 @@ class PassFiles:
     def publish(self, report: PassReport) -> None:
         """Replace the account's file."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomically(self._folder / _file_name(report.account), _REPORT.dump_json(report))
+        write_atomically(
+            self._folder / _file_name(report.account), _REPORT.dump_json(report), survives_power_loss=False
+        )
 
 
 def read_passes(folder: Path) -> dict[AccountId, PassReport]:

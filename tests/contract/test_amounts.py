@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_processors.orders import base_quantity, exchange_amount
+from core.decisions.size_position import size_position
 from core.model.instrument import Instrument
 from core.model.order import RefusalReason, RefusedOutcome, Side
 from simulation.exchange_bench import BTC, EXCHANGES, Bench, must_know, play
@@ -51,6 +52,26 @@ def test_every_multiple_of_the_step_is_a_whole_number_of_units_and_comes_back_ex
     amount = exchange_amount(quantity, rules)
     assert base_quantity(amount, rules) == quantity
     assert (amount * rules.contract_size) % rules.lot_step == 0
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+@given(st.data())
+def test_a_size_is_whole_units_of_the_exchange_never_above_the_exact_one_and_named_below_its_minimum(
+    name: str, data: st.DataObject
+) -> None:
+    rules = data.draw(st.sampled_from(LISTED[name]))
+    value = data.draw(st.decimals(min_value="0.01", max_value="1e7", places=2))
+    depth = data.draw(st.decimals(min_value=-1, max_value=1, places=5))
+    price = data.draw(st.decimals(min_value="0.0001", max_value="1e5", places=4))
+
+    sizing = size_position(value, depth, Decimal(3), price, rules)
+
+    units = exchange_amount(abs(sizing.quantity), rules)
+    assert abs(sizing.quantity) * price <= value * abs(depth) * 3
+    assert sizing.quantity % rules.lot_step == 0
+    assert base_quantity(units, rules) == abs(sizing.quantity)
+    assert sizing.quantity == 0 or abs(sizing.quantity) >= rules.min_quantity
+    assert (not sizing.quantity and depth != 0) == bool(sizing.unreachable)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
+import ccxt.async_support as ccxt
 import pytest
 
 from account_processors.ccxt_base import CcxtExchange
 from account_processors.ccxt_client import CallSettings
+from account_processors.generic import dialect_for
 from account_processors.registry import connect, find_dialect
 from config.accounts import AccountMode, AccountSettings
 from core.model.failures import InvalidInput
@@ -165,6 +168,28 @@ def test_the_passport_says_that_the_general_adapter_was_never_tried(name: str) -
         assert "never tried" in passport.findings[0].remedy
 
     play(name, scene)
+
+
+@pytest.mark.parametrize("name", ["binance", "binanceusdm", "okx"])
+def test_ccxt_declares_the_six_calls_that_the_engine_needs_and_each_one_missing_is_named(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    six = ("createOrder", "fetchPositions", "fetchBalance", "fetchTicker", "setLeverage", "setMarginMode")
+    whole = getattr(ccxt, name)
+    assert {call: whole().has[call] for call in six} == dict.fromkeys(six, True)
+    ccxt_id = find_dialect(name).profile.ccxt_id
+    served = getattr(ccxt, ccxt_id)
+    lacking: dict[str, bool] = {}
+
+    class Lacking(served):  # type: ignore[misc, valid-type]  # ccxt has no types
+        def describe(self) -> dict[str, Any]:
+            return {**super().describe(), "has": {**super().describe()["has"], **lacking}}
+
+    monkeypatch.setattr(ccxt, ccxt_id, Lacking)
+    for call in six:
+        lacking = {call: False, "fetchTickers": False} if call == "fetchTicker" else {call: False}
+        with pytest.raises(InvalidInput, match=call):
+            dialect_for.__wrapped__(name)
 
 
 def test_an_exchange_that_lacks_something_is_refused_with_the_list() -> None:

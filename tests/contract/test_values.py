@@ -30,6 +30,21 @@ def test_the_value_with_an_open_position_is_the_exchange_s_own(name: str, value:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
+def test_opening_a_position_costs_the_base_of_the_next_symbol_the_fee_and_not_the_margin(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        before = must_know((await bench.exchange.read_snapshot()).equity)
+        await bench.trade(Side.BUY, "0.2")
+        after = must_know((await bench.exchange.read_snapshot()).equity)
+        balance = bench.house.exchanges[name].balance(bench.account)
+        assert balance.isolated_margin > 3000
+        assert before == 10_000
+        assert before - 20 < after < before
+
+    play(name, scene)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
 def test_the_unrealized_profit_of_a_position_is_told_where_the_exchange_tells_it(name: str) -> None:
     async def scene(bench: Bench) -> None:
         await bench.ready()

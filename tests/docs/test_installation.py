@@ -17,6 +17,7 @@ SCRIPTS = (
     "execute_trades.py", "config/credentials.py", "config/asset_mapping.py", "config/signal_weights.py",
     "signal_endpoints/tradingview_endpoint.py", "signal_processors/bittensor_processor.py",
 )  # fmt: skip
+TEST_PACKAGES = ("pytest>=9.0.0", "pytest-asyncio>=1.3.0", "pytest-timeout>=2.4.0", "hypothesis>=6.150.0")
 OPERATORS_FILES = ("credentials.json", "asset_mapping_config.json", "state/journal.sqlite", "raw_signals/x/depths.json")
 
 
@@ -78,13 +79,7 @@ def test_the_requirements_name_no_repository_and_the_oldest_python_is_the_docume
 @pytest.mark.full
 @pytest.mark.timeout(600)
 def test_a_clean_environment_installs_runs_everything_documented_and_may_be_thrown_away(tmp_path: Path) -> None:
-    project = tmp_path / "a folder with spaces" / "trade-engine"
-    git = shutil.which("git") or "git"
-    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, project / name)
+    project = copy_project(tmp_path / "a folder with spaces" / "trade-engine")
     for name in OPERATORS_FILES:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(json.dumps({"kept": name}))
@@ -94,6 +89,70 @@ def test_a_clean_environment_installs_runs_everything_documented_and_may_be_thro
         shutil.rmtree(project / ".venv")
 
     assert all(json.loads((project / name).read_text()) == {"kept": name} for name in OPERATORS_FILES)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("minor", range(11, 16))
+def test_every_python_that_is_new_enough_installs_the_project_and_passes_the_tests_of_the_core(
+    tmp_path: Path, minor: int
+) -> None:
+    project = copy_project(tmp_path / "trade-engine")
+    run(project, find_python(minor), "-m", "venv", ".venv")
+    python = str(project / ".venv" / "bin" / "python")
+
+    run(project, python, "-m", "pip", "install", "--quiet", "-e", ".", *TEST_PACKAGES)
+    run(project, python, "-m", "pip", "check")
+    run(
+        project,
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not full and not prove",
+        "tests/unit/core",
+    )
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_pip_of_an_older_python_refuses(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "trade-engine")
+    run(project, find_python(10), "-m", "venv", ".venv")
+    command = (str(project / ".venv" / "bin" / "python"), "-m", "pip", "install", "--no-deps", "-e", ".")
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)  # noqa: S603 - the README's line
+
+    assert ended.returncode != 0
+    assert "requires a different Python" in ended.stderr
+    assert ">=3.11" in ended.stderr
+
+
+def find_python(minor: int) -> str:
+    """A CPython of this version, from PATH or from pyenv, whose shims may be there without it; skips without one."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    candidates = [shutil.which(f"python3.{minor}") or "", *map(str, sorted(pyenv.glob(f"3.{minor}.*/bin/python")))]
+    asking = (
+        "import ensurepip, platform, sys;"
+        f"assert platform.python_implementation() == 'CPython' and sys.version_info[:2] == (3, {minor})"
+    )
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, "-c", asking], capture_output=True, check=False).returncode == 0:  # noqa: S603 - an interpreter
+            return candidate
+    pytest.skip(f"no CPython 3.{minor} with ensurepip on PATH or in {pyenv}")
+
+
+def copy_project(project: Path) -> Path:
+    """Every file under version control, as it is now, in another folder."""
+    git = shutil.which("git") or "git"
+    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, project / name)
+    return project
 
 
 def install(project: Path) -> None:

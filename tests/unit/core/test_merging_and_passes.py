@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -273,6 +274,41 @@ def test_merges_that_fail_are_told_and_the_accounts_go_on_with_what_they_have(tm
         assert world.held() == D("0.06")
 
     live(tmp_path, story, RESTORING)
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("{}", 0.5), ('{"poll_seconds": 2}', 2.0)])
+def test_the_sources_are_looked_at_every_half_second_or_as_often_as_the_operator_wrote(
+    tmp_path: Path, written: str, seconds: float
+) -> None:
+    (tmp_path / "asset_mapping_config.json").write_text('{"tradingview": {"BTCUSDT": "BTCUSDT"}}')
+    (tmp_path / "signal_weight_config.json").write_text("[]")
+    (tmp_path / "engine_config.json").write_text(written)
+    looks: list[float] = []
+
+    async def main() -> None:
+        clock = VirtualClock(asyncio.get_running_loop())
+        exchange = BareExchange(BYBIT, clock, dict(RULES), dict(PRICES))
+        outside = execute_trades.World(clock, ToldFacts(), commit_inline, EPOCH, {BYBIT: exchange})
+        engine = execute_trades.Engine(Home(tmp_path), [AccountSettings(BYBIT, AccountMode.PAPER)], outside)
+        check = engine.manager.check_for_updates
+
+        async def look(config: TradingConfig) -> object:
+            looks.append(asyncio.get_running_loop().time())
+            return await check(config)
+
+        engine.manager.check_for_updates = look  # type: ignore[method-assign, assignment]
+        stop = asyncio.Event()
+        running = asyncio.create_task(engine.run(stop))
+        await asyncio.sleep(10)
+        stop.set()
+        await running
+        engine.close()
+
+    run_virtually(main())
+
+    assert len(looks) >= 5
+    gaps = [after - before for before, after in pairwise(looks)]
+    assert gaps == pytest.approx([seconds] * len(gaps), abs=0.01)
 
 
 def test_the_engine_is_wired_to_the_two_files_and_one_signal_manager(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""A pass with the journal's writer thread and real files: the loop never waits for a disk, a name or a clock."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from config.accounts import AccountMode, AccountSettings
+from config.files import write_atomically
+from config.home import Home
+from core.model.identity import AccountId, SourceName
+from core.model.signal import SourceFrame, SourceSignal, SourceStatus
+from execute_trades import Engine, World, connect_paper
+from operations.committers import WriterThread, commit_inline
+from operations.wall_clock import WallClock
+from paper.house import PaperHouse
+from signal_processors.depth_files import publish_frame
+from simulation.bare_world import EPOCH, ToldFacts
+
+TRADINGVIEW = SourceName("tradingview")
+ACCOUNTS = [AccountId(name) for name in ("bybit", "blofin", "kucoin", "mexc")]
+BLOCKING = {
+    "sleep", "fsync", "fdatasync", "sync", "waitpid", "wait4", "system", "fork", "fork_exec", "flock", "lockf",
+    "getaddrinfo", "gethostbyname", "gethostbyaddr", "socket.connect", "socket.sendall",
+}  # fmt: skip
+"""C functions by their qualified names; a socket of the loop itself is never connected by a call that waits."""
+
+
+class Watched:
+    """What this thread called while it was watched, and which thread executed SQL."""
+
+    def __init__(self) -> None:
+        self.blocking: list[str] = []
+        self.sql: set[tuple[str, str]] = set()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        def note(frame: FrameType, event: str, called: object) -> None:
+            name = getattr(called, "__qualname__", "")
+            if event == "c_call" and name in BLOCKING:
+                self.blocking.append(f"{name} in {frame.f_code.co_qualname}")
+
+        sys.setprofile(note)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+
+    def note_sql(self, _cursor: object, statement: str, _values: object) -> bool:
+        self.sql.add((threading.current_thread().name.split("_")[0], statement.split(maxsplit=1)[0].upper()))
+        return True
+
+
+async def trade(home: Home, watched: Watched, *, is_inline: bool) -> list[Decimal]:
+    """One signal on four exchanges through the running engine; what each of them holds."""
+    clock, told, house = WallClock(), ToldFacts(), PaperHouse(WallClock())
+    accounts = [AccountSettings(account, AccountMode.PAPER, is_armed=True) for account in ACCOUNTS]
+    exchanges = {one.account: connect_paper(one, house, clock, told) for one in accounts}
+    writer = WriterThread()
+    committer = commit_inline if is_inline else writer
+    engine = Engine(home, accounts, World(clock, told, committer, EPOCH, exchanges))
+    engine.journal._connection.exec_trace = watched.note_sql
+    now = clock.now()
+    signal = SourceSignal(TRADINGVIEW, "BTCUSDT", Decimal("0.1"), now)
+    frame = SourceFrame(TRADINGVIEW, 1, now, now, None, SourceStatus.OK, "", authenticated=True, signals=(signal,))
+    publish_frame(home, frame)
+    stop = asyncio.Event()
+    with watched.watching():
+        running = asyncio.create_task(engine.run(stop))
+        for _ in range(400):
+            await asyncio.sleep(0.05)
+            if home.account_depths.exists() and all(house.account(str(one)).positions for one in ACCOUNTS):
+                break
+        stop.set()
+        await running
+    for exchange in exchanges.values():
+        await exchange.close()
+    engine.close()
+    writer.close()
+    await house.close()
+    return [row.quantity for one in ACCOUNTS for row in house.account(str(one)).positions.values()]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    write_atomically(tmp_path / "asset_mapping_config.json", b'{"tradingview": {"BTCUSDT": "BTCUSDT"}}')
+    weights = b'[{"symbol": "BTCUSDT", "leverage": 3, "sources": [{"source": "tradingview", "weight": 1}]}]'
+    write_atomically(tmp_path / "signal_weight_config.json", weights)
+    return Home(tmp_path)
+
+
+async def test_from_the_signal_to_four_positions_no_blocking_call_is_made_on_the_loop(home: Home) -> None:
+    watched = Watched()
+
+    held = await trade(home, watched, is_inline=False)
+
+    assert len(held) == 4
+    assert home.account_depths.exists()
+    assert watched.blocking == []
+    assert {thread for thread, _ in watched.sql} == {"journal-writer"}
+    assert "INSERT" in {verb for _, verb in watched.sql}
+
+
+async def test_a_journal_that_is_written_on_the_loop_and_every_blocking_call_would_be_seen(home: Home) -> None:
+    watched = Watched()
+    await trade(home, watched, is_inline=True)
+    assert ("MainThread", "INSERT") in watched.sql
+
+    with watched.watching():
+        write_atomically(home.path / "durable", b"")
+    assert watched.blocking == ["fsync in write_atomically", "fsync in sync_directory"]
