@@ -241,6 +241,8 @@ class Bybit(Dialect):
         """Asked once for all symbols that want it in the same turn of the loop; a later one gets a later answer."""
         if self._asking_mode is None:
             self._asking_mode = asyncio.create_task(self._ask_margin_mode())
+            # Whoever asked may be gone when it fails, and then nobody else looks at the failure.
+            self._asking_mode.add_done_callback(_look_at_failure)
         return await asyncio.shield(self._asking_mode)
 
     async def _ask_margin_mode(self) -> MarginMode:
@@ -313,3 +315,8 @@ def _instrument(row: Row) -> Instrument:
         contract_size=ONE,
         tradable=row.text("status") == "Trading",
     )
+
+
+def _look_at_failure(task: "asyncio.Task[MarginMode]") -> None:
+    if not task.cancelled():
+        task.exception()

@@ -2,7 +2,8 @@
 
 Order between two alerts, by the first of these that can tell: their sequence numbers; the times they fired, or their
 bars; and within 5 s the chain of previous to new position; the state before the pair; else the flat stays in force,
-because going flat is safe, and the open beside it is held. Anything else goes by arrival.
+because going flat is safe, and the open beside it is held. A flat that came before an open while flat was in force
+already tells nothing, so that open is held too and never dropped in silence. Anything else goes by arrival.
 """
 
 from collections.abc import Callable
@@ -252,6 +253,10 @@ def _place_pair(before: Side, latest: Alert, new: Alert) -> Judgement:
     """A flat and an open within 5 s: the order that the state before them allows, else the flat."""
     if (latest.side is Side.FLAT) == (new.side is Side.FLAT):
         return Judgement(Verdict.APPLIED)
+    if latest.side is Side.FLAT and before is Side.FLAT:
+        # Many alerts say flat before every entry, so this flat need not be the exit of the open behind it.
+        note = "the flat beside it repeats what was in force, or is its exit and overtook it; held, flat stays in force"
+        return Judgement(Verdict.HELD, Basis.SAFETY, note)
     in_order, reversed_order = _may_follow(before, latest, new), _may_follow(before, new, latest)
     if in_order and not reversed_order:
         return Judgement(

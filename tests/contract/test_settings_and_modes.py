@@ -1,6 +1,7 @@
 """Leverage, margin mode and position mode in each exchange's own scope; what is wider is never changed."""
 
 import asyncio
+import gc
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side
 from core.model.position import MarginMode
 from core.model.reading import Unknown
 from paper.account import Leg, PositionKey
+from paper.faults import Fault, FaultKind
 from simulation.exchange_bench import BTC, ETH, EXCHANGES, Bench, must_know, play
 
 
@@ -50,6 +52,27 @@ def test_the_account_wide_margin_mode_is_asked_once_for_all_symbols_and_anew_by_
         await asyncio.sleep(0.001)
         await asyncio.gather(first, bench.exchange.read_settings(ETH))
         assert bench.calls_of("account_info") == before + 3
+
+    play("bybit", scene)
+
+
+def test_a_margin_mode_that_fails_after_whoever_asked_is_gone_is_no_unseen_exception() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        complaints: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        met = bench.calls_of("account_info")
+        bench.house.faults.add(Fault(FaultKind.HANG, endpoint="account_info"))
+        reading = asyncio.create_task(bench.exchange.read_settings(BTC))
+        await asyncio.sleep(0.001)
+        reading.cancel()
+        await asyncio.wait([reading])
+
+        await asyncio.sleep(5)
+        gc.collect()
+
+        assert bench.calls_of("account_info") == met + 1
+        assert complaints == []
 
     play("bybit", scene)
 

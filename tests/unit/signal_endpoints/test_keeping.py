@@ -161,6 +161,38 @@ async def test_a_pair_is_ordered_across_midnight_and_across_files(tmp_path: Path
         assert "it was long before" in last["note"]
 
 
+@pytest.mark.parametrize(
+    ("before", "action", "depth", "verdict", "basis"),
+    [
+        (LONG, "sell", "-0.075", "applied", "prior state"),
+        # An exit that buys leaves a short: beside a long in force it is the exit of the short that arrived behind it.
+        (LONG, "buy", "0", "older", "prior state"),
+        (SHORT, "buy", "0", "held", "flat is safe"),
+        (EXIT, "sell", "0", "held", "flat is safe"),
+        (EXIT, "buy", "0", "held", "flat is safe"),
+    ],
+)
+def test_a_short_two_seconds_behind_a_flat_without_ids(
+    tmp_path: Path, before: dict[str, str], action: str, depth: str, verdict: str, basis: str
+) -> None:
+    async def story() -> None:
+        async with webhook_world(Home(tmp_path), VirtualClock(asyncio.get_running_loop())) as endpoint:
+            await endpoint.post(before)
+            await asyncio.sleep(30)
+            await endpoint.post(EXIT | {"action": action, "price": "2"})
+            await asyncio.sleep(2)
+            answer = await endpoint.post(SHORT | {"price": "3"})
+
+            assert answer.status == 200
+            last = endpoint.records()[-1].content
+            assert (last["verdict"], last["basis"]) == (verdict, basis)
+            assert endpoint.depths() == {"ETHUSDT": D(depth)}
+            assert bool(endpoint.service.processor.book.held()) is (verdict == "held")
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(story())
+
+
 async def test_the_other_source_is_never_asked(endpoint: WebhookWorld) -> None:
     depths = endpoint.home.account_depths
     depths.write_text(json.dumps({"bybit": {"ETHUSDT": "0.5"}}))

@@ -183,9 +183,6 @@ def test_a_missing_link_of_the_chain_is_said() -> None:
         # the state before the pair tells: long, so the exit of the long came first
         (LONG, alert(FLAT, Side.LONG), SHORT, SHORT, None),
         (LONG, alert(FLAT), SHORT, FLAT, Verdict.HELD),
-        # flat, so only the open can have come first
-        (FLAT, alert(FLAT, Side.LONG), LONG, FLAT, None),
-        (FLAT, alert(FLAT), LONG, FLAT, None),
         # a short that is closed by buying, then a long
         (SHORT, alert(FLAT, Side.SHORT), LONG, LONG, None),
         # both orders are possible: flat is safe
@@ -214,6 +211,31 @@ def test_a_flat_and_an_open_within_5_s(
     else:
         assert judgement.basis is Basis.PRIOR_STATE
         assert talk.lane.held is None
+
+
+@pytest.mark.parametrize("flat", [alert(FLAT), alert(FLAT, Side.LONG)])
+def test_an_open_behind_a_flat_that_changed_nothing_is_held_and_never_dropped_in_silence(flat: Alert) -> None:
+    talk = Talk()
+    talk.say(0, alert(FLAT))
+
+    talk.say(100, flat)
+    judgement = talk.say(102, alert(LONG))
+
+    assert (judgement.verdict, judgement.basis, talk.depth) == (Verdict.HELD, Basis.SAFETY, FLAT)
+    assert talk.lane.held
+    assert talk.lane.held.alert.depth == LONG
+
+
+@pytest.mark.parametrize("flat", [alert(FLAT), alert(FLAT, Side.LONG)])
+def test_a_flat_behind_an_open_from_flat_is_its_exit(flat: Alert) -> None:
+    talk = Talk()
+    talk.say(0, alert(FLAT))
+
+    talk.say(100, alert(LONG))
+    judgement = talk.say(102, flat)
+
+    assert (judgement.verdict, judgement.basis, talk.depth) == (Verdict.APPLIED, Basis.PRIOR_STATE, FLAT)
+    assert talk.lane.held is None
 
 
 def test_a_flat_and_an_open_more_than_5_s_apart_stand_as_they_came() -> None:
