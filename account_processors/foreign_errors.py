@@ -41,6 +41,6 @@ def _json_in(text: str) -> object | None:
         return None
     try:
         body, _ = json.JSONDecoder().raw_decode(text, start)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

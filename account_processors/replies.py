@@ -93,11 +93,11 @@ class Row:
     def time(self, name: str, per_millisecond: int = 1) -> datetime:
         """Milliseconds since 1970, or a finer unit, as UTC time of the exchange's clock."""
         text = self.text(name)
-        if not text.isdigit():
+        if not text.isdecimal():
             raise MalformedReply(f"{self._place}: field {name} is no time: {text!r}")
         try:
             return moment(int(text) // per_millisecond)
-        except OverflowError:
+        except (OverflowError, ValueError):
             raise MalformedReply(f"{self._place}: field {name} is no time: {text!r}") from None
 
     def choice(self, name: str, meanings: Mapping[str, T]) -> T:

@@ -43,6 +43,7 @@ CATALOGUE = (
     Entry("restore", "commands.restore", "Bring a backup back; what it replaces is moved aside.", OPERATE),
     Entry("paper", "commands.paper", "Paper exchanges and accounts: serve, deposit, reset, prices, fault.", OPERATE),
     Entry("simulate", "commands.simulate", "The whole engine through seeded misfortune, in virtual time.", PROVE),
+    Entry("fuzz", "commands.fuzz", "Every parser under spoiled messages, files and answers.", PROVE),
     Entry("bench", "commands.bench", "How fast and frugal the engine is, against a yardstick of the same run.", PROVE),
     Entry("prove", "commands.prove", "The long evidence: hours, crash points, planted bugs, kills.", PROVE),
     Entry("test", "commands.test", "Check and test everything: the gate, --full, --install-system.", PROVE),

@@ -11,7 +11,7 @@ import msgspec
 
 from core.decisions.fold_journal import fold_changes
 from core.model.events import Event
-from core.model.failures import StorageFailure
+from core.model.failures import InvalidInput, StorageFailure
 from core.model.identity import INSTALLATION_TAG_LENGTH, AccountId, SourceName, Symbol
 from core.model.ledger import SymbolLedger
 from core.model.risk import ValueMarks
@@ -34,6 +34,9 @@ from operations.journal_rows import (
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 EPOCH_BYTES = 16
+
+_DAMAGE = (apsw.Error, msgspec.MsgspecError, InvalidInput, ArithmeticError, ValueError, LookupError, RecursionError)
+"""What reading a damaged row raises: no text, no number, no known kind, nothing that its rules allow."""
 
 
 class JournalFile:
@@ -143,10 +146,17 @@ class JournalFile:
         await self._try_to_write([("INSERT OR REPLACE INTO frames VALUES (?, ?)", (frame.source, payload))])
 
     def history(self, account: AccountId, symbol: Symbol, limit: int = 200) -> list[Event]:
-        """The newest events of one symbol, oldest first."""
+        """The newest events of one symbol, oldest first.
+
+        Raises:
+            StorageFailure: If one of them cannot be read.
+        """
         query = "SELECT kind, payload FROM events WHERE account = ? AND symbol = ? ORDER BY sequence DESC LIMIT ?"
-        rows = list(self._connection.execute(query, (str(account), symbol, limit)))
-        return [decode_event(str(kind), str(payload)) for kind, payload in reversed(rows)]
+        try:
+            rows = list(self._connection.execute(query, (str(account), symbol, limit)))
+            return [decode_event(str(kind), str(payload)) for kind, payload in reversed(rows)]
+        except _DAMAGE as error:
+            raise StorageFailure(f"{account} {symbol}: its past cannot be read: {error}") from error
 
     def state_hash(self) -> str:
         """SHA-256 over everything that the journal adds up to, the same before and after a restart."""
@@ -248,7 +258,7 @@ def open_journal(
             _migrate(connection, path, migrations)
             _write_identity(connection, new_epoch)
         return JournalFile(connection, committer, new_epoch)
-    except (apsw.Error, OSError, msgspec.MsgspecError) as error:
+    except (OSError, *_DAMAGE) as error:
         raise StorageFailure(f"{path}: the journal cannot be opened: {error}") from error
 
 
@@ -310,5 +320,5 @@ def _look_into(connection: apsw.Connection, path: Path) -> JournalFile:
             remedy = "start the engine once to upgrade it" if schema < known else "use the newer release"
             raise StorageFailure(f"{path}: of schema {schema}, this release reads {known}; {remedy}")
         return JournalFile(connection)
-    except (apsw.Error, msgspec.MsgspecError) as error:
+    except _DAMAGE as error:
         raise StorageFailure(f"{path}: the journal cannot be read: {error}") from error

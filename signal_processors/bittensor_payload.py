@@ -154,7 +154,7 @@ async def decode_payload(body: bytes, pairs: frozenset[str]) -> Payload:
     for hotkey, raw in raw_miners.items():
         try:
             miners[hotkey] = _select(_MINER.decode(raw), pairs, unmapped)
-        except (msgspec.MsgspecError, InvalidInput, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, InvalidInput, UnicodeDecodeError, RecursionError) as error:
             dropped[hotkey] = str(error)
         decoded_bytes += len(memoryview(raw))
         if decoded_bytes > _SLICE_BYTES:
@@ -171,7 +171,7 @@ _MINER = msgspec.json.Decoder(Miner)
 def _split(body: bytes) -> dict[str, msgspec.Raw]:
     try:
         miners = _split_json(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"the answer is not one whole JSON object of miners: {error}") from error
     if not miners:
         raise InvalidInput("the answer holds no miner at all")

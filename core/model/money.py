@@ -29,7 +29,7 @@ def finite_decimal(value: object, field: str) -> Decimal:
         raise InvalidInput(f"{field}: {value!r} is not a number") from None
     if not number.is_finite():
         raise InvalidInput(f"{field}: {value!r} is not finite")
-    if abs(number) > _MAGNITUDE_LIMIT:
+    if number.copy_abs() > _MAGNITUDE_LIMIT:
         raise InvalidInput(f"{field}: {value!r} is out of range")
     return number
 
