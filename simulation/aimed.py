@@ -141,6 +141,16 @@ AIMED: Mapping[str, Life] = {
         (5.0, _alert("0.5")),
         (90.0, Heal()),
     ),
+    "an order that neither look-ups nor positions show for a while": _life(
+        (4.0, _fault(FaultKind.ANSWER_LOST, "create_order", count=4)),
+        *(
+            (4.0, Break(Fault(FaultKind.REFUSED, endpoint=name, reason=Reason.ORDER_NOT_FOUND, count=None)))
+            for name in LOOKUPS
+        ),
+        (4.0, _fault(FaultKind.STALE_POSITIONS, "positions", 50.0)),
+        (5.0, _alert("0.5")),
+        (90.0, Heal()),
+    ),
     "halted while a close fails": _life(
         (5.0, _alert("0.5")),
         (14.0, _fault(FaultKind.SERVER_ERROR, "create_order")),

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,7 @@ PLANTED: tuple[Planted, ...] = (
         "core/plan_executor.py",
         "        lost = find_resendable(ledger, intent)",
         "        lost = None",
-        ("an order as late as its window and nothing else",),
+        ("an order that neither look-ups nor positions show for a while",),
     ),
     Planted(
         6,
@@ -121,7 +121,7 @@ PLANTED: tuple[Planted, ...] = (
         "core/plan_executor.py",
         " and outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID:",
         ":",
-        ("an order that cannot be found for a while",),
+        ("an order that neither look-ups nor positions show for a while",),
     ),
     Planted(
         12,
@@ -305,20 +305,20 @@ PLANTED: tuple[Planted, ...] = (
     ),
 )
 
-CAUGHT_BY_NOBODY = frozenset(
-    {
-        "an error inside an answer of 200 is not looked at",
-        "a lost order goes out again under a new id",
-        "an order that is not found at once counts as never arrived",
-        "an exchange that knows the id already is taken for one that refused the order",
-        "a create is tried again below our own layer",
-        "all positions of all miners vanish and the depths follow at once",
-        "an edit that is not valid counts as an empty one",
-    }
-)
-"""Another guard stands behind each: an answer without its rows is unknown, an order's window is longer than the time
-for which an exchange takes a request, a position read shows the fill, an id is executed once, depths have a grace
-time, and a source without weights is not one that asks for zero."""
+CAUGHT_BY_NOBODY: Mapping[str, str] = {
+    "an error inside an answer of 200 is not looked at": "An answer without its rows is unknown all the same.",
+    "an order that is not found at once counts as never arrived": (
+        "A send that is cut off ends after its window, and what is lost goes out again under the same id."
+    ),
+    "a create is tried again below our own layer": "The second request carries the same id, which is executed once.",
+    "all positions of all miners vanish and the depths follow at once": (
+        "When no miner qualifies, the last depths stand for a grace time of their own."
+    ),
+    "an edit that is not valid counts as an empty one": (
+        "Without weights a source asks for nothing, which is not the same as asking for zero."
+    ),
+}
+"""The guard that stands behind each."""
 
 
 def catch(bug: Planted, limit_cpu_seconds: int = LIMIT_CPU_SECONDS) -> Catch:
