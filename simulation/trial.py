@@ -35,6 +35,9 @@ MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: 
 DEPTH_LEFT_ALONE = Decimal("0.06")
 """A source that moves at every poll is followed in steps of 5 %."""
 
+LEAST_DEPTH_CHANGE = Decimal("0.0001")
+"""A smaller change of a depth that stays on its side is no new decision."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -194,7 +197,8 @@ def _gap(ledger: SymbolLedger, merged: Decimal, held: Decimal) -> str:
     decision = ledger.decision
     if decision is None:
         return f"merged depth {plain(merged)} has no decision" if merged != ZERO else ""
-    if abs(decision.depth - merged) > abs(merged) * DEPTH_LEFT_ALONE:
+    least = LEAST_DEPTH_CHANGE if decision.depth * merged > ZERO else ZERO
+    if abs(decision.depth - merged) > max(abs(merged) * DEPTH_LEFT_ALONE, least):
         return f"decided on depth {plain(decision.depth)}, asked is {plain(merged)}"
     if held != decision.quantity or not ledger.is_confirmed:
         return f"holds {plain(held)}, decision {decision.number} asks {plain(decision.quantity)}"
