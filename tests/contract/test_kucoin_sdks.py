@@ -14,7 +14,7 @@ from operations.wall_clock import WallClock
 from paper.account import PaperKeys
 from paper.house import PaperHouse
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::SyntaxWarning", "ignore::UserWarning")
 XBT = "XBTUSDTM"
 
 
