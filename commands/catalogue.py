@@ -27,6 +27,7 @@ CATALOGUE = (
     Entry("demo", "commands.demo", "The whole engine on four paper exchanges, with nothing to set up.", BEGIN),
     Entry("init", "commands.init", "Set up accounts, sources, pairs and weights, guided, in one go.", BEGIN),
     Entry("status", "commands.status", "What every account should hold and holds, and why they differ.", OPERATE),
+    Entry("api", "commands.api", "The status over HTTP on 127.0.0.1, for programs; read-only.", OPERATE),
     Entry("explain", "commands.explain", "One symbol of one account, from the signal to the order.", OPERATE),
     Entry("preview", "commands.preview", "The orders that other weights or mappings would cause.", OPERATE),
     Entry("arm", "commands.arm", "Agree that orders are sent on a live account.", OPERATE),

@@ -91,7 +91,7 @@ async def _serve(home: Home, telemetry: Telemetry, settings: WebhookSettings, po
     if missing_key:
         telemetry.tell("cannot run", why=missing_key)
         return CANNOT_RUN
-    listener = _listen(port)
+    listener = listen(port)
     committer, housekeeper = WriterThread(), WriterThread()
     try:
         async with TradingViewService(
@@ -142,7 +142,7 @@ def _uvicorn_config(service: TradingViewService, port: int) -> uvicorn.Config:
     )
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
     """The loopback socket, bound before anything else is started.
 
     Raises:

@@ -36,7 +36,7 @@ WITHOUT_JSON = {
     "demo": "a show for people", "init": "a dialog", "test": "shows what its tools print", "paper sn8": "serves",
     "source run": "serves", "config schema": "prints JSON", "config reference": "prints a document",
     "config undo": "shows a difference", "secrets rotate": "changes, and asks", "webhook domain": "writes files",
-    "webhook keys revoke": "changes", "prove": "writes files",
+    "webhook keys revoke": "changes", "api": "serves JSON", "prove": "writes files",
 }  # fmt: skip
 
 

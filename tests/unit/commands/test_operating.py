@@ -11,14 +11,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from commands.app import app
+from commands.status import look
 from config.consents import read_consents
 from config.home import HOME_VARIABLE, Home
 from core.model.identity import AccountId
 from core.model.policy import AccountPolicy
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from operations.command_files import CommandFiles
+from operations.control_api import make_control_api
 from operations.engine_lock import EngineLock, running_engine
 from operations.wall_clock import WallClock
+from signal_endpoints.in_process import request
 from signal_processors.depth_files import publish_frame
 from simulation.bare_exchange import Fault
 from simulation.bare_world import BTC, ETH, TRADINGVIEW, World
@@ -93,6 +96,24 @@ def test_status_shows_what_the_exchange_holds_within_one_pass_also_while_the_eng
     assert {name: D(symbol["target"]) for name, symbol in symbols.items()} == held
     assert status["process_id"] is None
     assert all(symbol["is_confirmed"] for symbol in symbols.values())
+
+
+def test_the_control_api_gives_the_same_state_and_changes_no_file(home: Home) -> None:
+    live_at(home, enter)
+    status = as_json("status")
+    before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
+
+    answer = asyncio.run(request(make_control_api(lambda: look(home)), method="GET", path="/state"))
+
+    assert {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()} == before
+    state, aged = json.loads(answer.body), {"at", "last_pass_age_seconds", "sources"}
+    assert {name: state[name] for name in set(state) - {*aged, "accounts"}} == {
+        name: status[name] for name in set(status) - {*aged, "accounts"}
+    }
+    assert [{**account, "last_pass_age_seconds": 0} for account in state["accounts"]] == [
+        {**account, "last_pass_age_seconds": 0} for account in status["accounts"]
+    ]
+    assert D(bybit(state)["symbols"][0]["held"]) != 0
 
 
 def test_status_names_gaps_orders_in_flight_and_why(home: Home) -> None:
