@@ -36,7 +36,8 @@ def serve(
 ) -> None:
     """Serve Bybit, BloFin, KuCoin Futures and MEXC on loopback until stopped.
 
-    Prints each exchange's base URL, what to put over ccxt's urls['api'], and keys of test accounts.
+    Prints each exchange's base URL, what to put over ccxt's urls['api'], keys of test accounts, and the content of a
+    credentials.json with which an engine trades there.
 
     Examples:
 
@@ -91,8 +92,9 @@ async def _serve(
             served = await house.serve(port)
             labels = [TEST_LABEL if count == 1 else f"{TEST_LABEL}{count}" for count in range(1, accounts + 1)]
             places = {name: _place(house, served, name, labels, balance) for name in house.exchanges}
-            told = {"port": served.port, "seed": house.world.seed, "exchanges": places}
-            say(told, _served_text(house.world.seed, places), as_json=as_json)
+            credentials = _credentials(places)
+            told = {"port": served.port, "seed": house.world.seed, "exchanges": places, "credentials": credentials}
+            say(told, _served_text(house.world.seed, places, credentials), as_json=as_json)
             await stopped.wait()
             await served.stop()
         finally:
@@ -112,13 +114,39 @@ def _place(house: "PaperHouse", served: "Served", name: str, labels: Sequence[st
     }
 
 
-def _served_text(seed: int, places: Mapping[str, Mapping[str, Any]]) -> str:
+def _credentials(places: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of credentials.json for an engine that trades on what is served; further accounts by their label."""
+    from config.schemas.credentials import WITH_PASSPHRASE
+
+    content: dict[str, Any] = {}
+    further = []
+    for exchange, place in places.items():
+        for key in place["accounts"]:
+            section = {
+                "mode": "sandbox",
+                "urls": {"base": place["base_url"]},
+                "api_key": key["api_key"],
+                "api_secret": key["secret"],
+            }
+            if exchange in WITH_PASSPHRASE:
+                section["api_passphrase"] = key["passphrase"]
+            if exchange in content:
+                further.append({"exchange": exchange, "label": key["label"], **section})
+            else:
+                content[exchange] = section
+    return {**content, "accounts": further} if further else content
+
+
+def _served_text(
+    seed: int, places: Mapping[str, Mapping[str, Any]], credentials: Mapping[str, Mapping[str, Any]]
+) -> str:
     lines = [f"Paper exchanges on loopback, seed {seed}. Nothing here is real. Ctrl-C stops them."]
     for name, place in places.items():
         lines += ["", f"[bold]{name}[/bold]  {place['base_url']}", f"  urls {json.dumps(place['urls'])}"]
         for key in place["accounts"]:
             secrets = f"key {key['api_key']}  secret {key['secret']}  passphrase {key['passphrase']}"
             lines.append(f"  {key['label']}  {secrets}")
+    lines += ["", "credentials.json of an engine that trades there:", "", json.dumps(credentials, indent=2)]
     return "\n".join(lines)
 
 

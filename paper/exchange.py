@@ -142,6 +142,14 @@ class PaperExchange:
         self.accounts.pop(account.label, None)
         self._by_key.pop(account.keys.api_key, None)
 
+    def change_keys(self, account: Account, keys: PaperKeys) -> None:
+        """Give an account other keys; the ones before are refused from now on."""
+        self._by_key.pop(account.keys.api_key, None)
+        account.keys = keys
+        self._by_key[keys.api_key] = account
+        self.record("keys", account)
+        self.on_change(account)
+
     def account_by_key(self, api_key: str) -> Account | None:
         """The account of an API key, None where there is none or the key was revoked."""
         account = self._by_key.get(api_key)

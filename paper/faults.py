@@ -94,7 +94,16 @@ class Fault:
 
 
 @dataclass(slots=True)
-class _Armed:
+class Armed:
+    """A fault in force.
+
+    Attributes:
+        number: By which it can be removed.
+        fault: What it is.
+        to_skip: How many fitting requests still pass.
+        left: How many it still meets; None for all.
+    """
+
     number: int
     fault: Fault
     to_skip: int
@@ -110,14 +119,14 @@ class Faults:
 
     def __init__(self, seed: int = 1) -> None:
         self.on_change: Callable[[], None] = _forget
-        self._armed: list[_Armed] = []
+        self._armed: list[Armed] = []
         self._chance = random.Random(f"faults {seed}")
         self._last = 0
 
     def add(self, fault: Fault) -> int:
         """Put a fault in force; its number, by which it can be removed."""
         self._last += 1
-        self._armed.append(_Armed(self._last, fault, fault.skip, fault.count))
+        self._armed.append(Armed(self._last, fault, fault.skip, fault.count))
         self.on_change()
         return self._last
 
@@ -141,7 +150,7 @@ class Faults:
         Raises:
             msgspec.MsgspecError: If the text was not made by `save`.
         """
-        self._armed = msgspec.json.decode(saved, type=list[_Armed])
+        self._armed = read_armed(saved)
         self._last = max((armed.number for armed in self._armed), default=0)
 
     def in_force(self) -> dict[int, Fault]:
@@ -174,7 +183,7 @@ class Faults:
         """The waiting that the faults ask for, together."""
         return sum(self._latency(fault) for fault in met if fault.kind is FaultKind.LATENCY)
 
-    def _use_up(self, armed: _Armed) -> None:
+    def _use_up(self, armed: Armed) -> None:
         if armed.left is None:
             return
         armed.left -= 1
@@ -185,6 +194,15 @@ class Faults:
         if fault.sigma <= 0 or fault.seconds <= 0:
             return max(fault.seconds, 0.0)
         return self._chance.lognormvariate(math.log(fault.seconds), fault.sigma)
+
+
+def read_armed(saved: str) -> list[Armed]:
+    """The faults of a text that `Faults.save` made.
+
+    Raises:
+        msgspec.MsgspecError: If it was not made there.
+    """
+    return msgspec.json.decode(saved, type=list[Armed])
 
 
 def _fits(fault: Fault, exchange: str, account: str, endpoint: str, symbol: str, now_ms: int) -> bool:

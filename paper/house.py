@@ -165,6 +165,17 @@ class PaperHouse:
             self._store.drop_account(exchange, label)
         venue.open_account(label, balance, account.keys)
 
+    def change_keys(self, exchange: str, label: str = "") -> PaperKeys:
+        """New keys of an account, as its owner makes them at an exchange; the ones before are refused from now on.
+
+        Raises:
+            InvalidInput: If there is no such account.
+        """
+        account = self.account(exchange, label)
+        keys = self._keys(exchange, f"{label}\x1f{account.keys.api_key}")
+        self._exchange(exchange).change_keys(account, keys)
+        return keys
+
     def move_price(self, coin: str, *, pin: Decimal | None = None, factor: Decimal | None = None) -> None:
         """Hold a coin at a price, multiply its price, or (neither given) let it go.
 

@@ -37,6 +37,13 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeKeys:
+    """Give an account other keys; the ones before are refused from then on."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
 class MovePrice:
     """Pin a coin at a price, multiply its price by a factor, or (neither) release it."""
 
@@ -74,10 +81,11 @@ class Outcome:
     is_done: bool
 
 
-HouseRequest = Deposit | Reset | MovePrice | SetMarketState | AddFault | ClearFaults
+HouseRequest = Deposit | Reset | ChangeKeys | MovePrice | SetMarketState | AddFault | ClearFaults
 _KINDS: dict[str, type[HouseRequest]] = {
     "deposit": Deposit,
     "reset": Reset,
+    "change_keys": ChangeKeys,
     "move_price": MovePrice,
     "set_market_state": SetMarketState,
     "add_fault": AddFault,
@@ -131,14 +139,8 @@ def _read(path: Path) -> HouseRequest:
 
 def _apply(house: PaperHouse, request: HouseRequest) -> str:
     match request:
-        case Deposit(account, amount):
-            who = AccountId.parse(account)
-            house.deposit(who.exchange, who.label, amount)
-            return f"{account}: {amount} USDT added"
-        case Reset(account, balance):
-            who = AccountId.parse(account)
-            house.reset(who.exchange, who.label, balance)
-            return f"{account}: begins again with {balance} USDT"
+        case Deposit() | Reset() | ChangeKeys():
+            return _apply_to_account(house, AccountId.parse(request.account), request)
         case MovePrice(coin, pin, factor):
             house.move_price(coin, pin=pin, factor=factor)
             return f"{coin}: {f'held at {pin}' if pin else f'times {factor}' if factor else 'released'}"
@@ -150,3 +152,16 @@ def _apply(house: PaperHouse, request: HouseRequest) -> str:
         case ClearFaults():
             house.faults.clear()
             return "no fault is in force"
+
+
+def _apply_to_account(house: PaperHouse, who: AccountId, request: Deposit | Reset | ChangeKeys) -> str:
+    match request:
+        case Deposit(_, amount):
+            house.deposit(who.exchange, who.label, amount)
+            return f"{who}: {amount} USDT added"
+        case Reset(_, balance):
+            house.reset(who.exchange, who.label, balance)
+            return f"{who}: begins again with {balance} USDT"
+        case ChangeKeys():
+            house.change_keys(who.exchange, who.label)
+            return f"{who}: new keys; the ones before are refused"

@@ -14,6 +14,7 @@ import apsw
 import msgspec
 
 from core.model.failures import StorageFailure
+from core.model.identity import AccountId
 from core.model.position import MarginMode
 from paper.account import KEPT_DONE_ORDERS, KEPT_FILLS, Account, Fill, PaperKeys, PaperOrder, PaperPosition, Permissions
 
@@ -44,15 +45,32 @@ def read_meta(path: Path) -> dict[str, str]:
     Raises:
         StorageFailure: If the file cannot be read.
     """
+    return {str(name): str(value) for name, value in _rows(path, "SELECT name, value FROM meta")}
+
+
+def read_keys(path: Path) -> dict[AccountId, PaperKeys]:
+    """Every kept account and its keys, also while another process keeps them; empty where there are none.
+
+    Raises:
+        StorageFailure: If the file cannot be read.
+    """
+    rows = _rows(path, "SELECT exchange, label, content FROM accounts ORDER BY exchange, label")
+    return {
+        AccountId(str(exchange), str(label)): msgspec.json.decode(str(content), type=SavedAccount).keys
+        for exchange, label, content in rows
+    }
+
+
+def _rows(path: Path, query: str) -> list[tuple[Any, ...]]:
     if not path.exists():
-        return {}
+        return []
     try:
         database = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        rows = list(database.execute("SELECT name, value FROM meta"))
+        rows = list(database.execute(query))
         database.close()
     except apsw.Error as error:
         raise StorageFailure(f"{path}: cannot be read: {error}") from error
-    return {str(name): str(value) for name, value in rows}
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

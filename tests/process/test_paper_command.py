@@ -7,13 +7,21 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import ccxt.async_support as ccxt
 import pytest
 
+from config.accounts import load_accounts
+from config.files import PRIVATE_MODE, format_json, write_atomically
+from config.home import Home
+from config.schemas.credentials import AccountMode
+from core.model.reading import Known
 from core.ports.clock import Clock
+from execute_trades import connect_all
+from operations.logs import StructuredTelemetry
 from operations.wall_clock import WallClock
 from paper.effects import MarketState
 from paper.house import PaperHouse
@@ -79,6 +87,20 @@ async def test_any_ccxt_client_can_be_pointed_at_what_serve_prints() -> None:
     assert all(place["base_url"].startswith("http://127.0.0.1:") for place in told["exchanges"].values())
 
 
+async def test_the_credentials_that_serve_prints_make_an_engine_trade_there(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    async with serving("--accounts", "2") as told:
+        write_atomically(home.credentials, format_json(told["credentials"]), PRIVATE_MODE)
+        accounts = load_accounts(home)
+        async with connect_all(accounts, WallClock(), StructuredTelemetry("test")) as exchanges:
+            snapshots = [await exchange.read_snapshot() for exchange in exchanges.values()]
+
+    names = ("bybit", "blofin", "kucoin", "mexc")
+    assert {str(account) for account in exchanges} == {*names, *(f"{name}::test2" for name in names)}
+    assert all(one.is_armed and one.mode is AccountMode.SANDBOX for one in accounts)
+    assert [one.equity.value for one in snapshots if isinstance(one.equity, Known)] == [10_000] * 8
+
+
 async def test_keys_follow_from_the_seed_and_ctrl_c_ends_it_well(tmp_path: Path) -> None:
     async with serving("--seed", "5", "--state", str(tmp_path), stop=signal.SIGINT) as first:
         pass
@@ -141,6 +163,9 @@ def test_the_operator_reaches_accounts_that_no_process_keeps(tmp_path: Path) -> 
     pinned = run(tmp_path, "prices", "--pin", "BTC=50000", "--json")
     shown = json.loads(run(tmp_path, "prices", "--json").stdout)
     unknown = run(tmp_path, "deposit", "bybit::nobody", "1")
+    before = house.account("bybit", "main").keys
+    kept = json.loads(run(tmp_path, "keys", "bybit::main", "--json").stdout)
+    renewed = json.loads(run(tmp_path, "keys", "bybit::main", "--renew", "--json").stdout)
     wrong = run(tmp_path, "deposit", "bybit::main", "much")
     halted = run(tmp_path, "market", "bybit", "DOGEUSDT", "halted")
     nonsense = run(tmp_path, "market", "bybit", "DOGEUSDT", "asleep")
@@ -149,7 +174,10 @@ def test_the_operator_reaches_accounts_that_no_process_keeps(tmp_path: Path) -> 
     assert again.account("bybit", "main").wallet == 10_250.5
     assert again.exchanges["bybit"].state("DOGEUSDT") is MarketState.HALTED
     asyncio.run(again.close())
-    assert [done.returncode for done in (deposited, pinned, unknown, wrong)] == [0, 0, 1, 2]
+    assert [done.returncode for done in (deposited, pinned, unknown, wrong)] == [0, 0, 2, 2]
+    assert "bybit::nobody is no paper account: bybit::main" in unknown.stderr
+    assert (kept, renewed) == (asdict(before), asdict(again.account("bybit", "main").keys))
+    assert kept["api_key"] != renewed["api_key"]
     assert (halted.returncode, halted.stdout, nonsense.returncode) == (0, "bybit DOGEUSDT: halted\n", 2)
     assert shown["prices"]["BTC"] == dict.fromkeys(("index", "bybit", "blofin", "kucoin", "mexc"), "50000")
 
@@ -163,7 +191,15 @@ def test_the_operator_reaches_accounts_that_a_running_process_keeps(tmp_path: Pa
         run(tmp_path, "fault", "latency", "--seconds", "2", "--count", "0", "--exchange", "kucoin"),
     ]
     outcomes = house.look()
+    shown = run(tmp_path, "fault")
+    listed = json.loads(run(tmp_path, "fault", "--json").stdout)["in_force"]
+    unknown = run(tmp_path, "deposit", "nosuch", "5")
+    elsewhere = run(tmp_path, "fault", "latency", "--exchange", "bibyt")
 
+    assert "  1: latency, exchange kucoin, seconds 2.0, always" in shown.stdout
+    assert [(one["number"], one["fault"]["kind"], one["left"]) for one in listed] == [(1, "latency", None)]
+    assert (unknown.returncode, "nosuch is no paper account: kucoin::main" in unknown.stderr) == (2, True)
+    assert (elsewhere.returncode, house.look()) == (2, [])
     assert all(done.returncode == 0 and "running engine" in done.stdout for done in asked)
     assert [outcome.is_done for outcome in outcomes] == [True, True]
     assert house.account("kucoin", "main").wallet == 77
@@ -177,5 +213,6 @@ def test_the_kinds_of_faults_are_listed_and_a_wrong_one_is_wrong_usage(tmp_path:
     unknown = run(tmp_path, "fault", "refused", "--reason", "mood")
 
     assert "answer_lost" in json.loads(listed.stdout)["kinds"]
+    assert json.loads(listed.stdout)["in_force"] == []
     assert (wrong.returncode, "answer_lost" in wrong.stderr) == (2, True)
     assert (unknown.returncode, "insufficient_margin" in unknown.stderr) == (2, True)
