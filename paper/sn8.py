@@ -76,6 +76,10 @@ class Sn8Server:
         self._accepts_json_key = accepts_json_key
         self._built: dict[int, tuple[int, bytes]] = {}
 
+    def change_keys(self, keys: Mapping[str, int]) -> None:
+        """Take these keys, with their tiers, and no others from now on."""
+        self._keys = dict(keys)
+
     def tier_of_key(self, key: str) -> int | None:
         """The tier of an API key, None for an unknown one."""
         return self._keys.get(key)
