@@ -15,7 +15,7 @@ from account_processors.dialect import (
     Profile,
 )
 from account_processors.foreign_errors import read_error
-from account_processors.limiter import BudgetExhausted, Limiter
+from account_processors.limiter import BudgetExhausted, Lane, Limiter
 from account_processors.outcomes import CallFailed, Meaning, Unproven
 from account_processors.replies import Envelope, MalformedReply
 from core.model.failures import InvalidInput
@@ -191,13 +191,16 @@ class CcxtClient:
     async def _translated(self, call: Call, ask: Callable[[Any], Awaitable[T]]) -> T:
         exchange = self.raw()
         try:
-            return await ask(exchange)
+            answer = await ask(exchange)
         except (CallFailed, MalformedReply):
             raise
         except Exception as error:  # noqa: BLE001 - the edge where foreign exceptions are translated; a parser may raise anything
             failure = self.failure(*read_error(error, self._envelope))
             failure.retry_after_seconds = self._heed(call, failure, exchange)
             raise failure from None
+        if call.lane is not Lane.ORDINARY:
+            self._limiter.answered(call.budgets)
+        return answer
 
     async def _exchange_words(self, call: Call, params: Params) -> Envelope:
         """One request and its answer."""

@@ -12,14 +12,18 @@ class Lane(IntEnum):
 
     ORDINARY = 0
     LOOK_UP = 1
-    """Orders whose fate is open, and positions, without which nothing can be closed: may use half of the reserve, and
-    wait like all others after a limit or a ban."""
+    """Orders whose fate is open, and positions, without which nothing can be closed: may use half of the reserve. While
+    the exchange wants to be left alone one goes now and then, and all of them once it has answered."""
     REDUCTION = 2
     """May use the reserve, and goes also while the exchange wants to be left alone."""
 
 
 LEFT_TO_OTHERS = {Lane.ORDINARY: 1.0, Lane.LOOK_UP: 0.5, Lane.REDUCTION: 0.0}
 """Share of the reserve that a lane leaves to more urgent ones."""
+
+LOOK_UP_EVERY_SECONDS = 4.0
+"""How often one look-up is tried while the exchange wants to be left alone: an exit waits for no longer than that, and
+a ban sees few requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,13 @@ class Window:
         self._spent: deque[tuple[float, float]] = deque()
         self._total = 0.0
         self._blocked_until = 0.0
+        self._next_look_up = 0.0
 
     def seconds_until_free(self, now: float, weight: float, lane: Lane) -> float:
         """How long until a call of this weight fits, 0 when it fits now."""
         self._forget(now)
         limit = self.budget.weight * (1.0 - self.budget.reserve * LEFT_TO_OTHERS[lane])
-        wait = 0.0 if lane is Lane.REDUCTION else max(0.0, self._blocked_until - now)
+        wait = self.seconds_left_alone(now, lane)
         excess = self._total + weight - max(limit, weight)
         for at, spent in self._spent:
             if excess <= 1e-9:
@@ -63,14 +68,28 @@ class Window:
             wait = max(wait, at + self.budget.window_seconds - now)
         return wait
 
-    def spend(self, now: float, weight: float) -> None:
+    def seconds_left_alone(self, now: float, lane: Lane) -> float:
+        """How long the exchange still wants no such call, 0 when it does not say so."""
+        if lane is Lane.REDUCTION:
+            return 0.0
+        until = min(self._blocked_until, self._next_look_up) if lane is Lane.LOOK_UP else self._blocked_until
+        return max(0.0, until - now)
+
+    def spend(self, now: float, weight: float, lane: Lane) -> None:
         """Count a call."""
         self._spent.append((now, weight))
         self._total += weight
+        if lane is Lane.LOOK_UP and self._next_look_up:
+            self._next_look_up = now + LOOK_UP_EVERY_SECONDS
 
-    def block(self, until: float) -> None:
-        """Let all but reductions wait until a loop time."""
+    def block(self, now: float, until: float) -> None:
+        """Let all but reductions, and a look-up now and then, wait until a loop time."""
         self._blocked_until = max(self._blocked_until, until)
+        self._next_look_up = now + LOOK_UP_EVERY_SECONDS
+
+    def answered(self) -> None:
+        """The exchange has answered: look-ups need not wait any more; others obey what it asked for."""
+        self._next_look_up = 0.0
 
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0][0] + self.budget.window_seconds <= now:
@@ -84,8 +103,9 @@ class BudgetExhausted(Exception):
         wait_seconds: How long it would have been.
     """
 
-    def __init__(self, budget: str, wait_seconds: float) -> None:
-        super().__init__(f"our own budget for {budget} is used up for another {wait_seconds:.1f} s")
+    def __init__(self, budget: str, wait_seconds: float, *, is_left_alone: bool) -> None:
+        why = "the exchange wants to be left alone" if is_left_alone else "our own budget is used up"
+        super().__init__(f"{why} for another {wait_seconds:.1f} s ({budget})")
         self.wait_seconds = wait_seconds
 
 
@@ -110,14 +130,20 @@ class Limiter:
             wait = slowest.seconds_until_free(now, weight, lane)
             if wait <= 0.0:
                 for window in windows:
-                    window.spend(now, weight)
+                    window.spend(now, weight, lane)
                 return
             if now + wait > deadline:
-                raise BudgetExhausted(slowest.budget.name, wait)
+                is_left_alone = slowest.seconds_left_alone(now, lane) > 0.0
+                raise BudgetExhausted(slowest.budget.name, wait, is_left_alone=is_left_alone)
             await asyncio.sleep(wait)
 
     def block(self, names: Sequence[str], seconds: float) -> None:
-        """Obey the exchange: only reductions on these budgets for so long."""
-        until = asyncio.get_running_loop().time() + seconds
+        """Obey the exchange: only reductions and few look-ups on these budgets for so long."""
+        now = asyncio.get_running_loop().time()
         for name in names:
-            self._windows[name].block(until)
+            self._windows[name].block(now, now + seconds)
+
+    def answered(self, names: Sequence[str]) -> None:
+        """The exchange has answered a call on these budgets, so that no ban holds any more."""
+        for name in names:
+            self._windows[name].answered()

@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 
 from account_processors.ccxt_client import CallSettings
+from account_processors.limiter import LOOK_UP_EVERY_SECONDS
 from account_processors.registry import connect
 from config.accounts import AccountMode
 from core.model.failures import InvalidInput
-from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side, UnknownOutcome
+from core.model.order import Accepted, NotFound, RefusalReason, RefusedOutcome, Side
 from core.model.reading import Known, Unknown
 from paper.faults import Fault, FaultKind
 from simulation.exchange_bench import BTC, EXCHANGES, Bench, must_know, play
@@ -48,23 +49,37 @@ def test_after_a_limit_ordinary_orders_wait_and_reductions_go(name: str) -> None
     play(name, scene, calls=CallSettings(longest_wait_before_write_seconds=0.5, read_tries=1))
 
 
-def test_after_a_ban_of_the_address_nothing_ordinary_is_asked_for_a_minute() -> None:
+def test_while_the_address_is_banned_only_a_few_position_reads_and_reductions_are_asked() -> None:
     async def scene(bench: Bench) -> None:
         await bench.ready()
         await bench.trade(Side.BUY, "0.02")
-        bench.break_next(Fault(FaultKind.BANNED, endpoint="positions"))
-        assert isinstance(await bench.exchange.read_positions(), Unknown)
-        asked = bench.house.ledger.count("request", "bybit")
-        assert isinstance((await bench.exchange.read_snapshot()).equity, Unknown)
-        await bench.pause(50)
-        assert isinstance((await bench.exchange.read_quotes([BTC]))[BTC], Unknown)
-        found = await bench.exchange.find_order(BTC, bench.intent(Side.BUY, "0.01").client_order_id)
-        assert isinstance(found, UnknownOutcome)
-        assert bench.house.ledger.count("request", "bybit") == asked
+        bench.house.faults.add(Fault(FaultKind.BANNED, exchange="bybit", endpoint="positions", count=None))
+        asked, began = bench.house.ledger.count("request", "bybit"), asyncio.get_running_loop().time()
+        for _ in range(50):
+            assert isinstance(await bench.exchange.read_positions(), Unknown)
+            assert isinstance((await bench.exchange.read_quotes([BTC]))[BTC], Unknown)
+            await bench.pause(1)
+        lasted_seconds = asyncio.get_running_loop().time() - began
+        assert 5 < bench.house.ledger.count("request", "bybit") - asked <= lasted_seconds / LOOK_UP_EVERY_SECONDS + 1
         reduction = bench.intent(Side.SELL, "0.01", reduce_only=True)
         assert isinstance(await bench.exchange.submit_order(reduction), Accepted)
-        await bench.pause(10)
+
+    play("bybit", scene)
+
+
+def test_once_a_ban_of_the_address_is_over_an_exit_waits_for_seconds_and_all_else_for_the_minute() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        await bench.trade(Side.BUY, "0.02")
+        bench.break_next(Fault(FaultKind.BANNED, endpoint="create_order"))
+        banned = bench.intent(Side.SELL, "0.01", reduce_only=True)
+        assert isinstance(await bench.exchange.submit_order(banned), RefusedOutcome)
+        await bench.pause(LOOK_UP_EVERY_SECONDS)
         assert isinstance(await bench.exchange.read_positions(), Known)
+        assert isinstance(await bench.exchange.find_order(BTC, banned.client_order_id), NotFound)
+        assert isinstance((await bench.exchange.read_quotes([BTC]))[BTC], Unknown)
+        await bench.pause(60)
+        assert isinstance((await bench.exchange.read_quotes([BTC]))[BTC], Known)
 
     play("bybit", scene)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from account_processors.limiter import Budget, BudgetExhausted, Lane, Limiter, Window
+from account_processors.limiter import LOOK_UP_EVERY_SECONDS, Budget, BudgetExhausted, Lane, Limiter, Window
 from simulation.virtual_time import run_virtually
 
 TRADE = Budget("trade", 10, 1.0)
@@ -51,21 +51,43 @@ def test_a_reduction_goes_at_once_where_ordinary_calls_have_used_their_share() -
     assert run_virtually(scene()) < 0.01
 
 
-def test_after_a_block_only_reductions_go() -> None:
-    async def scene() -> tuple[float, float]:
+def test_during_a_block_reductions_go_and_all_but_one_look_up_wait() -> None:
+    async def scene() -> tuple[float, float, float]:
         loop = asyncio.get_running_loop()
         limiter = limiter_of(TRADE)
         limiter.block(["trade"], 30.0)
         await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.0)
         reduced_at = loop.time()
+        with pytest.raises(BudgetExhausted, match="left alone"):
+            await limiter.admit(["trade"], 1, Lane.LOOK_UP, LOOK_UP_EVERY_SECONDS - 0.1)
+        await limiter.admit(["trade"], 1, Lane.LOOK_UP, LOOK_UP_EVERY_SECONDS + 0.1)
+        looked_at = loop.time()
         with pytest.raises(BudgetExhausted):
-            await limiter.admit(["trade"], 1, Lane.LOOK_UP, 5.0)
+            await limiter.admit(["trade"], 1, Lane.LOOK_UP, LOOK_UP_EVERY_SECONDS - 0.1)
         await limiter.admit(["trade"], 1, Lane.ORDINARY, 60.0)
-        return reduced_at, loop.time()
+        return reduced_at, looked_at, loop.time()
 
-    reduced_at, went_at = run_virtually(scene())
+    reduced_at, looked_at, went_at = run_virtually(scene())
     assert reduced_at < 0.01
+    assert looked_at == pytest.approx(LOOK_UP_EVERY_SECONDS)
     assert went_at >= 30.0
+
+
+def test_once_the_exchange_answers_again_look_ups_wait_no_longer_and_ordinary_calls_still_do() -> None:
+    async def scene() -> float:
+        limiter = limiter_of(TRADE)
+        limiter.block(["trade"], 60.0)
+        await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.0)
+        limiter.answered(["trade"])
+        await times_of(limiter, 5, Lane.LOOK_UP, wait=0.0)
+        with pytest.raises(BudgetExhausted):
+            await limiter.admit(["trade"], 1, Lane.ORDINARY, 50.0)
+        limiter.block(["trade"], 60.0)
+        with pytest.raises(BudgetExhausted):
+            await limiter.admit(["trade"], 1, Lane.LOOK_UP, 0.0)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(scene()) < 0.01
 
 
 def test_a_call_that_would_wait_too_long_spends_nothing() -> None:
