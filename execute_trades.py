@@ -40,7 +40,7 @@ from core.trade_executor import TradeExecutor
 from operations.account_switches import follow_switches
 from operations.arming import arm_account, facts_of
 from operations.command_files import CommandFiles
-from operations.committers import Committer, WriterThread
+from operations.committers import Committer, Errands, WriterThread, commit_inline
 from operations.credentials_notes import tell_about_credentials
 from operations.engine_lock import AlreadyRunning, EngineLock
 from operations.engine_metrics import EngineState
@@ -83,6 +83,27 @@ class World:
     exchanges: Mapping[AccountId, Exchange]
 
 
+class OperatorFiles:
+    """What the operator wrote, looked at again and again; every version that comes into force is kept.
+
+    Args:
+        home: Where.
+        overrides: What lies over engine_config.json.
+        archiver: Where the versions are written.
+
+    Attributes:
+        settings: engine_config.json.
+        trading: Weights and mappings.
+        versions: The writing under way.
+    """
+
+    def __init__(self, home: Home, overrides: Overrides | None = None, archiver: Committer = commit_inline) -> None:
+        self.versions = Errands(archiver)
+        applied = AppliedVersions(home, self.versions)
+        self.settings = EngineSettingsFile(home, overrides, applied.settings)
+        self.trading = TradingFiles(home, applied.trading)
+
+
 class Engine:
     """The shell of core over the files of one home and the given world.
 
@@ -92,13 +113,12 @@ class Engine:
     """
 
     def __init__(
-        self, home: Home, accounts: Sequence[AccountSettings], world: World, overrides: Overrides | None = None
+        self, home: Home, accounts: Sequence[AccountSettings], world: World, files: OperatorFiles | None = None
     ) -> None:
         self._home = home
-        applied = AppliedVersions(home)
-        self.settings = EngineSettingsFile(home, overrides, applied.settings)
+        self._files = files or OperatorFiles(home)
+        self.settings, self.config = self._files.settings, self._files.trading
         settings = self.settings.load()
-        self.config = TradingFiles(home, applied.trading)
         self.config.load()
         self.metrics = Metrics(SERVICE, world.clock)
         self.telemetry = Listeners(world.telemetry, self.metrics)
@@ -151,6 +171,7 @@ class Engine:
             await self.executor.run(stop)
         finally:
             await self.journal.drain()
+            await self._files.versions.drain()
 
     def watched_folders(self) -> list[Path]:
         """Where a change means that there is something to look at."""
@@ -178,14 +199,17 @@ async def run_service(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    settings = EngineSettingsFile(home, overrides).load()
-    size_logs(settings.logs.max_megabytes, settings.logs.retain_files)
     async with AsyncExitStack() as stack:
+        archiver = WriterThread("config-history")
+        stack.callback(archiver.close)
+        files = OperatorFiles(home, overrides, archiver)
+        settings = files.settings.load()
+        size_logs(settings.logs.max_megabytes, settings.logs.retain_files)
         exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry, home.paper, settings))
         writer = WriterThread()
         stack.callback(writer.close)
         world = World(clock, telemetry, writer, secrets.token_hex(EPOCH_BYTES), exchanges)
-        engine = Engine(home, [settings for settings in accounts if settings.account in exchanges], world, overrides)
+        engine = Engine(home, [settings for settings in accounts if settings.account in exchanges], world, files)
         stack.callback(engine.close)
         metrics = engine.settings.load().metrics
         if metrics.is_enabled:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -188,10 +188,10 @@ class Story:
                 self._stage.note(f"alert {number} of {len(ALERTS)}: {alert.symbol} {alert.size} ({alert.note})")
                 if alert.fault:
                     write_request(requests_folder(self._home.paper), AddFault(alert.fault))
-                    await self._until(self._never, FAULT_SECONDS)
+                    await self._pause(FAULT_SECONDS)
                 await self._post(session, alert)
                 outcomes.append(await self._until(partial(self._is_followed, alert), CONVERGE_SECONDS))
-                await self._until(self._never, BETWEEN_ALERTS_SECONDS)
+                await self._pause(BETWEEN_ALERTS_SECONDS)
         return all(outcomes) and not self._stop.is_set()
 
     async def _post(self, session: aiohttp.ClientSession, alert: Alert) -> None:
@@ -210,8 +210,12 @@ class Story:
         """Whether the alert's depth is in force and every account stands on target."""
         return self._stage.picture.follows(SOURCE, alert.symbol, alert.depth)
 
-    async def _never(self) -> bool:
-        return False
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass; at once when the demo was interrupted."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        self._stage.refresh()
 
     async def _until(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
         """Keep showing until the condition holds; False when the time is up or the demo was interrupted."""

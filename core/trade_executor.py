@@ -76,7 +76,8 @@ class TradeExecutor:
                 await self._wait(stopping)
         finally:
             self._set_stopping(is_stopping=True)
-            await asyncio.wait(followers, timeout=STOP_GRACE_SECONDS)
+            if followers:
+                await asyncio.wait(followers, timeout=STOP_GRACE_SECONDS)
             for task in (*followers, stopping):
                 task.cancel()
             await asyncio.gather(*followers, stopping, return_exceptions=True)

@@ -257,3 +257,16 @@ def test_a_pass_that_fails_unexpectedly_is_told_and_tried_again(tmp_path: Path) 
         assert held(world) == [D("0.034")] * 4
 
     live(tmp_path, story, *FOUR)
+
+
+def test_an_engine_whose_accounts_were_all_left_out_runs_on_and_ends_when_asked(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.policies = []
+        world.restart()
+        world.sources.say(BTC="0.058")
+        await follow(world, 20)
+
+        assert world.config.loads > 10
+        assert "merge failed unexpectedly" not in world.told.names()
+
+    live(tmp_path, story)

@@ -13,10 +13,11 @@ import pytest
 
 from config.accounts import AccountMode, AccountSettings
 from config.files import write_atomically
+from config.history import ConfigHistory
 from config.home import Home
 from core.model.identity import AccountId, SourceName
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
-from execute_trades import Engine, World, connect_paper
+from execute_trades import Engine, OperatorFiles, World, connect_paper
 from operations.committers import WriterThread, commit_inline
 from operations.wall_clock import WallClock
 from paper.house import PaperHouse
@@ -64,7 +65,9 @@ async def trade(home: Home, watched: Watched, *, is_inline: bool) -> list[Decima
     exchanges = {one.account: connect_paper(one, house, clock, told) for one in accounts}
     writer = WriterThread()
     committer = commit_inline if is_inline else writer
-    engine = Engine(home, accounts, World(clock, told, committer, EPOCH, exchanges))
+    archiver = WriterThread("config-history")
+    files = OperatorFiles(home, archiver=archiver)
+    engine = Engine(home, accounts, World(clock, told, committer, EPOCH, exchanges), files)
     engine.journal._connection.exec_trace = watched.note_sql
     now = clock.now()
     signal = SourceSignal(TRADINGVIEW, "BTCUSDT", Decimal("0.1"), now)
@@ -77,12 +80,16 @@ async def trade(home: Home, watched: Watched, *, is_inline: bool) -> list[Decima
             await asyncio.sleep(0.05)
             if home.account_depths.exists() and all(house.account(str(one)).positions for one in ACCOUNTS):
                 break
+        home.signal_weights.write_bytes(home.signal_weights.read_bytes().replace(b'"weight": 1', b'"weight": 0.9'))
+        engine.executor.nudge()
+        await asyncio.sleep(0.1)
         stop.set()
         await running
     for exchange in exchanges.values():
         await exchange.close()
     engine.close()
     writer.close()
+    archiver.close()
     await house.close()
     return [row.quantity for one in ACCOUNTS for row in house.account(str(one)).positions.values()]
 
@@ -103,6 +110,9 @@ async def test_from_the_signal_to_four_positions_no_blocking_call_is_made_on_the
     assert len(held) == 4
     assert home.account_depths.exists()
     assert watched.blocking == []
+    kept = [version.content for version in ConfigHistory(home).versions(home.signal_weights.name)]
+    assert len(kept) == 2
+    assert '"weight": 0.9' in kept[-1]
     assert {thread for thread, _ in watched.sql} == {"journal-writer"}
     assert "INSERT" in {verb for _, verb in watched.sql}
 
