@@ -23,6 +23,9 @@ from core.ports.signal_source import SignalSource
 from core.ports.telemetry import Telemetry
 from core.ports.views import DepthView
 
+REMEMBER_FETCH_SECONDS = 60.0
+"""How much older than it was a source's newest good fetch may look after a restart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Update:
@@ -135,8 +138,8 @@ class SignalManager:
             frame = dampen_source(self._settings.min_depth_change(source), last_good, reading.value)
             frame = limit_source(operator.standing, last_good, frame) if operator else frame
             reading = Known(frame, reading.read_at)
-            if last_good is None or (frame.sequence, frame.signals) != (last_good.sequence, last_good.signals):
-                self.previous_signals[source] = frame
+            self.previous_signals[source] = frame
+            if _is_news(self._journal.last_frames().get(source), frame):
                 await self._journal.remember_frame(frame)
         judged = judge_source(source, reading, last_good, self._policies.get(source, StalenessPolicy()), now)
         if operator and operator.standing is Standing.FLAT:
@@ -147,6 +150,16 @@ class SignalManager:
             if not is_quiet:
                 self._telemetry.tell("source judged", source=source, use=judged.use, why=judged.reason)
         return judged
+
+
+def _is_news(remembered: SourceFrame | None, frame: SourceFrame) -> bool:
+    """Whether a frame must be remembered across restarts: for its words, or since it is still true so much later."""
+    if remembered is None or (frame.sequence, frame.signals) != (remembered.sequence, remembered.signals):
+        return True
+    if frame.fetched_at is None:
+        return False
+    before = remembered.fetched_at
+    return before is None or (frame.fetched_at - before).total_seconds() >= REMEMBER_FETCH_SECONDS
 
 
 def _active_sources(config: TradingConfig) -> list[SourceName]:

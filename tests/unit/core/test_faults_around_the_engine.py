@@ -1,6 +1,7 @@
 """Catalogues B to E, what exchanges, sources, files, disks and clocks can do: each test names the fault it plants."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.model.order import OrderIntent, Side
 from core.model.plan import Purpose, Trade
 from core.model.policy import AccountPolicy
 from core.model.position import MarginMode, Quote
+from core.model.reading import Known
 from core.model.standing import Verb
 from core.plan_executor import PlanExecutor
 from simulation.bare_exchange import Fault
@@ -272,6 +274,34 @@ def test_fault_64_a_source_gone_stale_holds_and_then_follows_its_policy(
         await world.cycle(2)
 
         assert world.held() == D(after_a_day)
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_fault_64_an_unreadable_frame_is_as_old_as_its_last_good_fetch_not_as_its_last_change(
+    tmp_path: Path, *, restarts: bool
+) -> None:
+    async def story(world: World) -> None:
+        world.staleness[TRADINGVIEW] = StalenessPolicy(60.0, 600.0, 86_400.0, OnStale.FLATTEN)
+        await hold(world, BTC="0.1")
+        said = world.sources.frames[TRADINGVIEW]
+        assert isinstance(said, Known)
+        for _ in range(25):
+            await asyncio.sleep(3_600)
+            now = world.clock.now()
+            world.sources.frames[TRADINGVIEW] = Known(replace(said.value, fetched_at=now), now)
+            await world.cycle()
+        world.sources.fall_silent()
+        if restarts:
+            world.restart()
+        await asyncio.sleep(86_300)
+        await world.cycle()
+        assert world.held() == D("0.06")
+        await asyncio.sleep(200)
+        await world.cycle()
+
+        assert world.held() == 0
 
     live(tmp_path, story)
 
