@@ -8,6 +8,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from commands.status_stages import stage_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from core.model.identity import SourceName
     from core.model.reading import Reading
     from core.model.signal import SourceFrame
+    from core.model.target import TradingConfig
     from operations.status_model import AccountState, EngineStatus, SourceState, SymbolState
 
 app = typer.Typer(add_completion=False)
@@ -27,13 +30,17 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit code 1 unless everything is in order.")] = False,
 ) -> None:
-    """Show sources, accounts, halts and what is in flight, from the journal; nothing is asked of any exchange.
+    """Show the way from the sources to the exchanges in numbers, then sources, accounts, halts and what is in flight.
+
+    It is read from the journal and the other files, also while no engine runs; nothing is asked of any exchange.
 
     Examples:
 
       ./engine status
 
       ./engine status --json | jq '.accounts[].symbols[] | select(.is_confirmed | not)'
+
+      ./engine status --json | jq '.stages[] | select(.name == "TradeExecutor").counts'
 
       ./engine status --check
     """
@@ -75,7 +82,7 @@ def look(home: "Home") -> "EngineStatus":
     except InvalidConfig as error:
         problems.append(str(error))
         policies = {}
-    frames = _frames(home, problems)
+    config, frames = _read_sources(home, problems)
     return gather_status(
         home,
         describe_accounts(home),
@@ -83,17 +90,21 @@ def look(home: "Home") -> "EngineStatus":
         lambda name: policies.get(name) or StalenessPolicy(),
         problems,
         WallClock().now(),
+        config,
     )
 
 
-def _frames(home: "Home", problems: list[str]) -> "Mapping[SourceName, Reading[SourceFrame]]":
-    """What every source with a weight says now; every source that ever spoke where the weights are invalid."""
+def _read_sources(
+    home: "Home", problems: list[str]
+) -> "tuple[TradingConfig | None, Mapping[SourceName, Reading[SourceFrame]]]":
+    """The weights, and what every source with one says now; every source that ever spoke where they are invalid."""
     from config.trading_files import TradingFiles
     from core.model.failures import InvalidConfig
     from core.model.identity import parse_source
     from operations.wall_clock import WallClock
     from signal_processors.depth_files import DepthFiles
 
+    config: TradingConfig | None = None
     try:
         config = TradingFiles(home).load()
         names = {share.source for entry in config.weights for share in entry.sources if share.weight > 0}
@@ -101,7 +112,7 @@ def _frames(home: "Home", problems: list[str]) -> "Mapping[SourceName, Reading[S
         problems.append(str(error))
         names = {parse_source(path.parent.name) for path in home.path.glob("raw_signals/*/depths.json")}
     files = DepthFiles(home, WallClock())
-    return {name: files.read_frame(name) for name in sorted(names)}
+    return config, {name: files.read_frame(name) for name in sorted(names)}
 
 
 def render(found: "EngineStatus") -> RenderableType:
@@ -113,6 +124,7 @@ def render(found: "EngineStatus") -> RenderableType:
         why = halt.why or "no reason given"
         since = f"{halt.at:%Y-%m-%d %H:%M} UTC"
         lines.append(Text(f"{halt.standing}: {halt.scope}, by {halt.by} since {since}: {why}", "yellow"))
+    lines += [Text(), *(Text(line, no_wrap=True) for line in stage_lines(found.stages))]
     lines.append(_sources(found.sources))
     for account in found.accounts:
         lines.append(_account(account))

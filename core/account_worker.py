@@ -29,7 +29,7 @@ from core.ports.clock import Clock
 from core.ports.exchange import Exchange
 from core.ports.journal import Journal
 from core.ports.settings import DefaultSettings, LiveSettings
-from core.ports.telemetry import Telemetry
+from core.ports.telemetry import Telemetry, pass_number
 from core.position_reader import PositionReader
 from core.quarantine import Quarantine
 from core.symbol_tasks import Place, SymbolTasks, not_looked_at
@@ -342,6 +342,7 @@ class AccountWorker:
             rules={symbol: rules[symbol] for symbol in symbols if symbol in rules},
             trouble=self._quarantine.why or self.watch.trouble() or self._journal.problem(),
             is_armed=self.policy.is_armed,
+            number=pass_number.get(),
         )
 
     def _seconds_to_next_pass(self, outcomes: Iterable[SymbolOutcome]) -> float:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from config.accounts import AccountSettings
 from config.home import Home
-from core.decisions.judge_source import SourceUse, StalenessPolicy, judge_source
+from core.decisions.judge_source import JudgedSource, SourceUse, StalenessPolicy, judge_source
 from core.model.failures import StorageFailure
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.ledger import OrderRecord, SymbolLedger
@@ -14,6 +14,7 @@ from core.model.outcome import PassReport, SymbolOutcome
 from core.model.reading import Known, Reading
 from core.model.signal import SourceFrame
 from core.model.standing import SetStanding, Standing
+from core.model.target import TradingConfig
 from operations.engine_lock import running_engine
 from operations.journal_file import JournalFile, read_only
 from operations.status_model import (
@@ -25,6 +26,7 @@ from operations.status_model import (
     SourceState,
     SymbolState,
 )
+from operations.status_stages import Facts, make_stages
 from operations.views import read_passes
 
 KNOWN_FOR_SECONDS = 150.0
@@ -38,6 +40,7 @@ def gather_status(
     policy_of: Callable[[SourceName], StalenessPolicy],
     problems: Sequence[str],
     now: datetime,
+    config: TradingConfig | None = None,
 ) -> EngineStatus:
     """Read the journal, the last passes and the given frames; nothing is asked of any exchange.
 
@@ -48,46 +51,45 @@ def gather_status(
         policy_of: Every source's staleness policy.
         problems: What is wrong with the operator's files.
         now: UTC time.
+        config: Weights and mappings, None where they cannot be read.
     """
     passes = read_passes(home.last_passes)
     last_good: Mapping[SourceName, SourceFrame] = {}
     halts: Sequence[HaltState] = ()
+    ledgers: Sequence[SymbolLedger] = ()
     found = list(problems)
     try:
         with read_only(home.journal) as journal:
             last_good = dict(journal.last_frames())
+            ledgers = [ledger for one in accounts for ledger in journal.ledgers(one.account)]
             halts = [_halt(entry) for entry in journal.standings().by_scope.values()]
             states = [_account(one, journal, passes.get(one.account), now) for one in accounts]
     except StorageFailure as error:
         found.append(str(error))
         states = [_account(one, None, passes.get(one.account), now) for one in accounts]
+    judged = {
+        name: judge_source(name, frame, last_good.get(name), policy_of(name), now) for name, frame in frames.items()
+    }
+    names = [one.account for one in accounts]
     return EngineStatus(
         home=str(home.path),
         at=now,
         process_id=running_engine(home.engine_lock),
         problems=found,
-        sources=[
-            _source(name, frame, last_good.get(name), policy_of(name), now) for name, frame in sorted(frames.items())
-        ],
+        sources=[_source(judged[name], now) for name in sorted(judged)],
         accounts=states,
         halts=halts,
+        stages=make_stages(Facts(home, names, config, judged, passes, ledgers, now)),
     )
 
 
-def _source(
-    name: SourceName,
-    reading: Reading[SourceFrame],
-    last_good: SourceFrame | None,
-    policy: StalenessPolicy,
-    now: datetime,
-) -> SourceState:
-    judged = judge_source(name, reading, last_good, policy, now)
+def _source(judged: JudgedSource, now: datetime) -> SourceState:
     reason = judged.reason if judged.use is not SourceUse.FOLLOW else ""
     if judged.frame is None:
-        return SourceState(name, judged.use, reason)
+        return SourceState(judged.source, judged.use, reason)
     frame = judged.frame
     return SourceState(
-        source=name,
+        source=judged.source,
         use=judged.use,
         reason=reason or frame.reason,
         status=frame.status,

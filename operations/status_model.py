@@ -125,6 +125,21 @@ class HaltState:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One box of the README's picture, in numbers.
+
+    Attributes:
+        name: As the picture has it; a source or an exchange that is not in it under its own name.
+        kind: What the box is: source, merging, execution, exchange or cache.
+        counts: By name, the unit last; None where it is not known.
+    """
+
+    name: str
+    kind: str
+    counts: Mapping[str, Decimal | int | float | None]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     """Everything.
 
@@ -136,6 +151,7 @@ class EngineStatus:
         sources: Every source with a weight.
         accounts: Every configured account.
         halts: What is held back, by whom and why.
+        stages: The way from the sources to the exchanges, in numbers.
     """
 
     home: str
@@ -145,6 +161,7 @@ class EngineStatus:
     sources: Sequence[SourceState]
     accounts: Sequence[AccountState]
     halts: Sequence[HaltState]
+    stages: Sequence[Stage] = ()
 
 
 def is_everything_in_order(status: EngineStatus) -> bool:

@@ -46,6 +46,7 @@ class PassReport:
         rules: The exchange's rules of the symbols that the account follows.
         trouble: What keeps the whole account from working, empty when nothing does.
         is_armed: Whether orders are sent at all.
+        number: Which pass of the account since the engine's start.
     """
 
     account: AccountId
@@ -57,6 +58,7 @@ class PassReport:
     rules: Mapping[Symbol, Instrument] = field(default_factory=dict)
     trouble: str = ""
     is_armed: bool = True
+    number: int = 0
 
     @property
     def confirmed(self) -> tuple[Symbol, ...]:

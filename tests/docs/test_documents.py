@@ -13,6 +13,7 @@ import pytest
 from config.engine_settings import EngineSettings
 from config.home import Home
 from config.trading_files import TradingFiles
+from operations.status_stages import CACHE, EXCHANGES, EXECUTION, MERGING, SOURCES
 
 Texts = dict[str, str]
 Blocks = list[tuple[str, str, str]]
@@ -135,18 +136,12 @@ def test_the_pictures_names_are_those_of_the_code(blocks: Blocks) -> None:
         (where, text) for where, language, text in blocks if language == "text" and "README.md" in where
     )
     assert where.startswith("README.md")
-    for name in (
-        "TradingView",
-        "Bittensor",
-        "SignalManager",
-        "TradeExecutor",
-        "ByBit",
-        "BloFin",
-        "KuCoin",
-        "MEXC",
-        "Cache",
-    ):
-        assert name in picture
+    names = [*SOURCES.values(), MERGING, EXECUTION, *EXCHANGES.values(), CACHE]
+    assert names == [
+        "TradingView", "Bittensor", "SignalManager", "TradeExecutor", "ByBit", "BloFin", "KuCoin", "MEXC", "Cache",
+    ]  # fmt: skip
+    boxes = set(re.findall(r"│ ([A-Z]\w+)", picture))
+    assert boxes == set(names)
     code = "".join((ROOT / path).read_text() for path in ("core/signal_manager.py", "core/trade_executor.py"))
     assert "class SignalManager" in code
     assert "class TradeExecutor" in code

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from commands.app import app
 from commands.status import look
+from commands.status_stages import stage_lines
 from config.consents import read_consents
 from config.home import HOME_VARIABLE, Home
 from core.model.identity import AccountId
@@ -20,6 +22,7 @@ from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from operations.command_files import CommandFiles
 from operations.control_api import make_control_api
 from operations.engine_lock import EngineLock, running_engine
+from operations.status_stages import CACHE, EXCHANGES, EXECUTION, MERGING, SOURCES
 from operations.wall_clock import WallClock
 from signal_endpoints.in_process import request
 from signal_processors.depth_files import publish_frame
@@ -98,6 +101,69 @@ def test_status_shows_what_the_exchange_holds_within_one_pass_also_while_the_eng
     assert all(symbol["is_confirmed"] for symbol in symbols.values())
 
 
+def test_status_begins_with_the_flow_in_numbers_while_the_engine_is_down(home: Home) -> None:
+    async def story(world: World) -> None:
+        await enter(world)
+        world.sources.say(BTC="0.2", ETH="0")
+        await world.cycle()
+
+    def counts() -> dict[str, dict[str, Any]]:
+        return {stage["name"]: stage["counts"] for stage in as_json("status")["stages"]}
+
+    assert list(counts()) == [*SOURCES.values(), MERGING, EXECUTION, *EXCHANGES.values(), CACHE]
+    assert counts()[EXECUTION] == {
+        "accounts": 4, "known_values": 0, "value_usdt": None, "passes": 0, "decisions": 0, "in_flight": 0,
+    }  # fmt: skip
+    live_at(home, story)
+    publish(home)
+    found = counts()
+
+    assert (found["TradingView"]["frames"], found["TradingView"]["symbols"]) == (1, 2)
+    assert found["Bittensor"] | {"weighted_symbols": 0, "frames": None} == found["Bittensor"]
+    merging = found[MERGING]
+    assert (merging["weighted_symbols"], merging["merged_symbols"], merging["targets_version"]) == (2, 2, 2)
+    executing = found[EXECUTION]
+    assert (executing["known_values"], D(executing["value_usdt"]) > 0, executing["decisions"]) == (1, True, 4)
+    assert executing["passes"] >= 2
+    here, elsewhere = found["ByBit"], found["MEXC"]
+    assert [here[name] for name in ("accounts", "positions", "orders", "in_flight")] == [1, 1, 4, 0]
+    assert (elsewhere["accounts"], elsewhere["orders"], elsewhere["answer_age_seconds"]) == (1, 0, None)
+    assert (found[CACHE]["symbol_details"], found[CACHE]["orders"]) == (2, 4)
+
+
+def test_status_counts_what_is_in_flight_and_no_weights_as_unknown(home: Home) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+
+    live_at(home, story)
+    home.signal_weights.write_text("broken")
+    found = {stage["name"]: stage["counts"] for stage in as_json("status")["stages"]}
+
+    assert (found[EXECUTION]["in_flight"], found["ByBit"]["in_flight"], found["ByBit"]["positions"]) == (1, 1, 0)
+    assert (found["TradingView"]["weighted_symbols"], found[MERGING]["weighted_symbols"]) == (None, None)
+
+
+def test_the_flow_in_numbers_fits_a_terminal_of_80_columns_also_with_large_ones(home: Home) -> None:
+    live_at(home, enter)
+    publish(home)
+    stages = look(home).stages
+    large = [replace(stage, counts=dict.fromkeys(stage.counts, D(1_234_567))) for stage in stages]
+    few = [replace(stage, counts=dict.fromkeys(stage.counts, 1)) for stage in stages]
+
+    assert max(map(len, stage_lines(large))) <= 80
+    said = "\n".join(stage_lines(few))
+    assert "> SignalManager 1 of 1 weighted symbol merged, 1 held back\n" in said
+    assert "> TradeExecutor 1 account, 1 USDT\n                1 pass, 1 decision, 1 in flight\n" in said
+    shown = [line.rstrip() for line in run("status").stdout.splitlines()]
+    begin = shown.index("")
+    assert [line.split()[:2] for line in shown[begin + 1 : begin + 4]] == [
+        ["TradingView", "frame"], ["Bittensor", "no"], [">", "SignalManager"],
+    ]  # fmt: skip
+    assert "  > KuCoin               1         0         0         0         0         -" in shown
+
+
 def test_the_control_api_gives_the_same_state_and_changes_no_file(home: Home) -> None:
     live_at(home, enter)
     status = as_json("status")
@@ -106,7 +172,7 @@ def test_the_control_api_gives_the_same_state_and_changes_no_file(home: Home) ->
     answer = asyncio.run(request(make_control_api(lambda: look(home)), method="GET", path="/state"))
 
     assert {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()} == before
-    state, aged = json.loads(answer.body), {"at", "last_pass_age_seconds", "sources"}
+    state, aged = json.loads(answer.body), {"at", "last_pass_age_seconds", "sources", "stages"}
     assert {name: state[name] for name in set(state) - {*aged, "accounts"}} == {
         name: status[name] for name in set(status) - {*aged, "accounts"}
     }
