@@ -95,6 +95,7 @@ class Blofin(Dialect):
             Budget("five minutes", 1500, 300.0, shared=True),
             Budget("trade", 30, 10.0),
         ),
+        repeats_closes=True,
     )
 
     @staticmethod

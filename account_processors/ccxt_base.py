@@ -84,6 +84,7 @@ class CcxtExchange:
             + client.settings.longest_wait_before_write_seconds
             + ARRIVAL_MARGIN_SECONDS,
             read_lag_bound_seconds=read_lag_bound_seconds,
+            repeats_closes=profile.repeats_closes,
         )
 
     @property

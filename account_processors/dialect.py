@@ -70,6 +70,7 @@ class Profile:
         options: ccxt's options for the class.
         ban_codes: Codes that mean that the address is banned for a while.
         key_names: What ccxt calls the parts of a key; an empty name is not asked for.
+        repeats_closes: Whether a close without an answer is sent again under its own id, see `Capabilities`.
         reset_headers: Headers that say when a limit ends, in lower case, and their unit.
     """
 
@@ -84,6 +85,7 @@ class Profile:
     options: Mapping[str, object] = field(default_factory=dict)
     ban_codes: frozenset[str] = frozenset()
     key_names: tuple[str, str, str] = ("apiKey", "secret", "password")
+    repeats_closes: bool = False
     reset_headers: tuple[tuple[str, str], ...] = (("retry-after", RETRY_AFTER_SECONDS),)
 
 

@@ -32,6 +32,7 @@ from core.model.order import (
     OrderReport,
     RefusalReason,
     RefusedOutcome,
+    SubmitOutcome,
     UnknownOutcome,
 )
 from core.model.plan import Trade
@@ -71,6 +72,21 @@ Hurry = Callable[[], bool]
 """Whether something more urgent waits, so that asking for an order again and again should end."""
 
 
+@dataclass(slots=True)
+class _Flight:
+    """What this process knows of an order that is not settled.
+
+    Attributes:
+        began_seconds: Loop time from which its receive window counts.
+        is_absent: Whether the exchange was asked last and did not know it.
+        is_there: Whether the exchange once refused its id as known.
+    """
+
+    began_seconds: float
+    is_absent: bool = False
+    is_there: bool = False
+
+
 class PlanExecutor:
     """Sends the orders of one account."""
 
@@ -79,7 +95,7 @@ class PlanExecutor:
         self._journal = journal
         self._clock = clock
         self._telemetry = telemetry
-        self._window_began: dict[ClientOrderId, float] = {}
+        self._flights: dict[ClientOrderId, _Flight] = {}
 
     async def trade(
         self,
@@ -105,6 +121,9 @@ class PlanExecutor:
         Raises:
             core.model.failures.StorageFailure: If an increase could not be journaled; nothing was then sent.
         """
+        repeated = self.repeatable(ledger) if trade.purpose.is_reduction else None
+        if repeated:
+            return await self._repeat(repeated.intent, is_urgent, while_settling)
         intent = make_intent(ledger, trade, instrument, margin_mode, leverage, self._journal.tag, self._journal.epoch)
         lost = find_resendable(ledger, intent)
         intent = lost.intent if lost else intent
@@ -116,6 +135,16 @@ class PlanExecutor:
             ledger = self._journal.ledger(intent.account, intent.symbol)
             return await self.trade(ledger, trade, instrument, margin_mode, leverage, is_urgent, while_settling)
         return await self._send(intent, is_urgent, while_settling)
+
+    def repeatable(self, ledger: SymbolLedger) -> OrderRecord | None:
+        """The unsettled reduction that the exchange does not know, where it may go out again under its own id."""
+        if not self._exchange.capabilities.repeats_closes:
+            return None
+        for record in ledger.unsettled:
+            flight = self._flights.get(record.intent.client_order_id)
+            if record.intent.reduce_only and flight and flight.is_absent and not flight.is_there:
+                return record
+        return None
 
     async def settle(self, ledger: SymbolLedger) -> None:
         """Find out what became of every order that may still change the position, all at once."""
@@ -159,11 +188,32 @@ class PlanExecutor:
             raise
         return True
 
+    async def _repeat(self, intent: OrderIntent, is_urgent: Hurry, while_settling: Around) -> TradeResult:
+        """Send what is in flight once more: whichever arrives first, the exchange refuses the other.
+
+        Another refusal is no proof: it tells of this copy alone, while the first may still be on its way.
+        """
+        flight = self._flights[intent.client_order_id]
+        now = self._clock.now()
+        await self._journal.note(OrderResent(intent.account, intent.symbol, now, intent.client_order_id))
+        outcome = await self._exchange.submit_order(intent)
+        if isinstance(outcome, RefusedOutcome):
+            flight.is_there = outcome.reason is RefusalReason.DUPLICATE_CLIENT_ORDER_ID
+            outcome = UnknownOutcome(f"sent again and refused: {outcome.reason}: {outcome.detail}")
+        else:
+            flight.began_seconds = asyncio.get_running_loop().time()
+        return await self._take_outcome(intent, outcome, is_urgent, while_settling)
+
     async def _send(self, intent: OrderIntent, is_urgent: Hurry, while_settling: Around) -> TradeResult:
         try:
             outcome = await self._exchange.submit_order(intent)
         finally:
-            self._window_began[intent.client_order_id] = asyncio.get_running_loop().time()
+            self._flights[intent.client_order_id] = _Flight(asyncio.get_running_loop().time())
+        return await self._take_outcome(intent, outcome, is_urgent, while_settling)
+
+    async def _take_outcome(
+        self, intent: OrderIntent, outcome: SubmitOutcome, is_urgent: Hurry, while_settling: Around
+    ) -> TradeResult:
         account, symbol, client_order_id = intent.account, intent.symbol, intent.client_order_id
         if isinstance(outcome, RefusedOutcome) and outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
             self._tell("order refused", intent, reason=outcome.reason, detail=outcome.detail)
@@ -181,14 +231,15 @@ class PlanExecutor:
     async def _settle_order(self, intent: OrderIntent, is_urgent: Hurry | None) -> TradeResult:
         """Ask for the order by its id until it is final, proven absent, or patience ends; once without patience."""
         loop = asyncio.get_running_loop()
-        self._window_began.setdefault(intent.client_order_id, loop.time())
+        flight = self._flights.setdefault(intent.client_order_id, _Flight(loop.time()))
         delay_seconds = FIRST_LOOKUP_DELAY_SECONDS
         deadline = loop.time() + self._exchange.capabilities.read_lag_bound_seconds
         while True:
             report = await self._find(intent)
+            flight.is_absent = isinstance(report, NotFound)
             result = await self._conclude(intent, report)
             if result:
-                self._window_began.pop(intent.client_order_id, None)
+                self._flights.pop(intent.client_order_id, None)
                 return result
             if is_urgent is None or is_urgent() or loop.time() + delay_seconds > deadline:
                 return await self._leave_in_flight(intent, report)
@@ -243,7 +294,7 @@ class PlanExecutor:
         Measured from the end of the send, or from the first question of this process, on the loop's own time: a
         step of the wall clock opens no window.
         """
-        waited_seconds = asyncio.get_running_loop().time() - self._window_began[intent.client_order_id]
+        waited_seconds = asyncio.get_running_loop().time() - self._flights[intent.client_order_id].began_seconds
         return waited_seconds >= self._exchange.capabilities.not_found_after_seconds
 
     async def _leave_in_flight(self, intent: OrderIntent, report: OrderLookup) -> Unsettled:
@@ -265,7 +316,7 @@ class PlanExecutor:
         )
 
     async def _note_refused(self, intent: OrderIntent, reason: RefusalReason, detail: str) -> None:
-        self._window_began.pop(intent.client_order_id, None)
+        self._flights.pop(intent.client_order_id, None)
         now = self._clock.now()
         await self._journal.note(
             OrderRefused(intent.account, intent.symbol, now, intent.client_order_id, reason, detail)

@@ -136,7 +136,13 @@ class SymbolWorker:
             if not plan.trades:
                 return await self._conclude(held, decision, plan, limited, orders)
             trade = permit_trade(
-                plan.trades[0], held.value, self._ledger, proof.judgement, self._unready(around), around.operator()
+                plan.trades[0],
+                held.value,
+                self._ledger,
+                proof.judgement,
+                self._unready(around),
+                around.operator(),
+                self._executor.repeatable(self._ledger),
             )
             stop = (
                 self._blocked(trade.why, is_doubted=proof.is_doubted)

@@ -40,6 +40,7 @@ class Fault(StrEnum):
     REJECTED_LATER = "rejected_later"
     REFUSED = "refused"
     LOOKUP_FAILS = "lookup_fails"
+    LOOKUP_LAGS = "lookup_lags"
     STALE_POSITIONS = "stale_positions"
     POSITIONS_FAIL = "positions_fail"
     BARRED = "barred"
@@ -178,6 +179,8 @@ class BareExchange:
         fault = await self._call("find")
         if fault in (Fault.LOOKUP_FAILS, Fault.HANGS):
             return UnknownOutcome("timeout")
+        if fault is Fault.LOOKUP_LAGS:
+            return NotFound()
         report = self._orders.get(client_order_id)
         if report and fault is Fault.STILL_OPEN:
             report = replace(report, state=ExchangeOrderState.OPEN)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from core.decisions.judge_position import PositionJudgement, Whose
-from core.model.ledger import SymbolLedger
+from core.model.ledger import OrderRecord, SymbolLedger
 from core.model.money import ZERO
-from core.model.plan import Trade
+from core.model.plan import Purpose, Trade
 from core.model.standing import SetStanding, Standing
 
 
@@ -24,6 +24,7 @@ def permit_trade(
     judgement: PositionJudgement,
     unready: str,
     operator: SetStanding | None = None,
+    repeatable: OrderRecord | None = None,
 ) -> Trade | Blocked:
     """Allow a trade, make it smaller, or block it.
 
@@ -37,6 +38,7 @@ def permit_trade(
         judgement: Whose the position is.
         unready: Why the symbol's sources forbid an increase, empty when they do not.
         operator: The severest standing that the operator set over the symbol, None when active.
+        repeatable: An unsettled reduction that the exchange does not know and that may be sent again, if there is one.
     """
     if operator and operator.standing is Standing.HALTED:
         return Blocked(str(operator))
@@ -45,17 +47,17 @@ def permit_trade(
     if judgement.whose is Whose.FIRST_SIGHT:
         return Blocked(f"a position that we did not open ({judgement.evidence}); adopt it or close it")
     if trade.purpose.is_reduction:
-        return _permit_reduction(trade, held, ledger, judgement)
+        return _permit_reduction(trade, held, ledger, judgement, repeatable)
     if operator:
         return Blocked(str(operator))
     return _permit_increase(trade, ledger, judgement, unready)
 
 
 def _permit_reduction(
-    trade: Trade, held: Decimal, ledger: SymbolLedger, judgement: PositionJudgement
+    trade: Trade, held: Decimal, ledger: SymbolLedger, judgement: PositionJudgement, repeatable: OrderRecord | None
 ) -> Trade | Blocked:
     if any(record.intent.reduce_only for record in ledger.unsettled):
-        return Blocked("a reduction is still unsettled")
+        return _permit_repetition(trade, repeatable)
     if ledger.unsettled:
         most = _most_that_could_be_ours(held, ledger)
         if most == ZERO:
@@ -67,6 +69,15 @@ def _permit_reduction(
     if ours == ZERO or ledger.decision is None or ledger.decision.quantity != ZERO:
         return Blocked(f"the position is not ours alone ({judgement.evidence})")
     return replace(trade, quantity=min(trade.quantity, ours))
+
+
+def _permit_repetition(trade: Trade, repeatable: OrderRecord | None) -> Trade | Blocked:
+    """A lost reduction again, where all of it belongs to what is to be closed now: done twice it is not too much."""
+    if repeatable and trade.purpose is Purpose.CLOSE:
+        intent = repeatable.intent
+        if intent.side is trade.side and intent.quantity <= trade.quantity:
+            return replace(trade, quantity=intent.quantity)
+    return Blocked("a reduction is still unsettled")
 
 
 def _permit_increase(trade: Trade, ledger: SymbolLedger, judgement: PositionJudgement, unready: str) -> Trade | Blocked:

@@ -87,7 +87,7 @@ class OrderNeverArrived(SymbolEvent):
 
 @dataclass(frozen=True, slots=True)
 class OrderResent(SymbolEvent):
-    """An order that never arrived goes out once more under the same id."""
+    """An order that never arrived, or whose arrival is not known, goes out once more under the same id."""
 
     client_order_id: ClientOrderId
 

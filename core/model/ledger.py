@@ -32,12 +32,13 @@ TRANSITIONS: dict[OrderPhase, frozenset[OrderPhase]] = {
         {OrderPhase.ACCEPTED, OrderPhase.REFUSED, OrderPhase.UNKNOWN, OrderPhase.SETTLED, OrderPhase.LOST}
     ),
     OrderPhase.ACCEPTED: frozenset({OrderPhase.SETTLED, OrderPhase.UNKNOWN, OrderPhase.LOST}),
-    OrderPhase.UNKNOWN: frozenset({OrderPhase.ACCEPTED, OrderPhase.SETTLED, OrderPhase.LOST}),
+    OrderPhase.UNKNOWN: frozenset({OrderPhase.INTENDED, OrderPhase.ACCEPTED, OrderPhase.SETTLED, OrderPhase.LOST}),
     OrderPhase.LOST: frozenset({OrderPhase.INTENDED, OrderPhase.SETTLED}),
     OrderPhase.REFUSED: frozenset(),
     OrderPhase.SETTLED: frozenset(),
 }
-"""The whole life of an order. LOST may still turn out SETTLED: an order that landed after its window."""
+"""The whole life of an order. LOST may still turn out SETTLED: an order that landed after its window. Back to INTENDED
+goes what is sent again under its id."""
 
 UNSETTLED = frozenset({OrderPhase.INTENDED, OrderPhase.ACCEPTED, OrderPhase.UNKNOWN})
 """Phases in which an order may still change the position."""

@@ -24,12 +24,15 @@ class Capabilities:
         not_found_after_seconds: How long after its send an order may still appear, so that "not found" counts
             only later: the receive window plus a margin.
         read_lag_bound_seconds: How long position reads may trail behind fills before the symbol is unknown.
+        repeats_closes: A close that was sent without an answer goes out again under its own id before "not found"
+            counts: the exchange refuses an id that it knows, and the wait would be long.
     """
 
     leverage_in_order: bool
     margin_mode_in_order: bool
     not_found_after_seconds: float
     read_lag_bound_seconds: float = 3.0
+    repeats_closes: bool = False
 
 
 class Exchange(Protocol):

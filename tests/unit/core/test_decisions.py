@@ -270,6 +270,27 @@ def test_beside_an_unsettled_order_of_the_other_side_nothing_of_a_position_can_b
     assert permitted == Blocked("none of the position can be ours while an order is unsettled")
 
 
+@pytest.mark.parametrize(
+    ("trade", "permitted"),
+    [
+        (Trade(Side.SELL, D("0.1"), Purpose.CLOSE), "0.1"),
+        (Trade(Side.SELL, D("0.3"), Purpose.CLOSE), "0.1"),
+        (Trade(Side.SELL, D("0.09"), Purpose.CLOSE), ""),
+        (Trade(Side.BUY, D("0.1"), Purpose.CLOSE), ""),
+        (Trade(Side.SELL, D("0.1"), Purpose.REDUCE), ""),
+    ],
+)
+def test_a_lost_reduction_is_sent_again_only_as_part_of_a_close_that_wants_no_less(
+    trade: Trade, permitted: str
+) -> None:
+    lost = in_flight(Side.SELL, reduce_only=True)
+    ledger = SymbolLedger(ACCOUNT, BTC, decision=made(), owned=D("0.3"), orders=(lost,))
+
+    wanted = replace(trade, quantity=D(permitted)) if permitted else Blocked("a reduction is still unsettled")
+    assert permit_trade(trade, D("0.3"), ledger, OURS, "", None, lost) == wanted
+    assert permit_trade(trade, D("0.3"), ledger, OURS, "") == Blocked("a reduction is still unsettled")
+
+
 # -- orders ------------------------------------------------------------------------------------------------
 
 INTENT = in_flight(Side.BUY, reduce_only=False).intent
