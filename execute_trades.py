@@ -132,7 +132,7 @@ class Engine:
             self.telemetry,
             self.settings,
         )
-        passes = MeasuredPasses(PassFiles(home.last_passes), self.metrics)
+        self.passes = MeasuredPasses(PassFiles(home.last_passes), self.metrics)
         policies = [settings.policy for settings in accounts]
         self.workers = [
             AccountWorker(
@@ -151,14 +151,14 @@ class Engine:
             self.workers,
             self.journal,
             CommandFiles(home.operator_commands, self.telemetry),
-            passes,
+            self.passes,
             self.telemetry,
             settings.poll_seconds,
             settings.failed_pass_pause_seconds,
         )
         self.metrics.expect(str(policy.account) for policy in policies)
         self.metrics.registry.register(
-            EngineState(policies, self.journal, self.manager.judged_sources, passes.last, world.clock, home.state)
+            EngineState(policies, self.journal, self.manager.judged_sources, self.passes.last, world.clock, home.state)
         )
 
     async def run(self, stop: asyncio.Event) -> None:

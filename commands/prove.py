@@ -78,7 +78,7 @@ def _simulate(folder: Path, hours: float, seed: int, jobs: int, console: "Consol
 
     report = run_campaign(hours, seed, jobs, HOURS_PER_WORLD, console)
     _write(folder / "simulation.json", report.as_json())
-    return not report.failed
+    return report.is_passed
 
 
 def _try_crash_points(folder: Path, jobs: int) -> bool:

@@ -28,7 +28,9 @@ def simulate(
 
     In every world all rules of truth are checked at every step against the exchanges' own books, and in the end every
     position must equal its target or name a reason. A world that fails is cut down to the shortest schedule that still
-    fails, with the command that replays it. Exit code 1 if any rule was broken.
+    fails, with the command that replays it. The report counts which kind of fault met the engine in which state; in
+    runs of 100 hours and more every cell needs 30 hits per 1,000 hours. Exit code 1 if any rule was broken or a cell
+    is thin.
 
     Examples:
 
@@ -61,7 +63,7 @@ def simulate(
     else:
         for line in lines_of(report):
             typer.echo(line)
-    raise typer.Exit(1 if report.failed else 0)
+    raise typer.Exit(0 if report.is_passed else 1)
 
 
 def _try_crash_points(wanted: list[str], jobs: int, *, as_json: bool) -> int:

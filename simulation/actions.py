@@ -8,6 +8,7 @@ from core.model.standing import Verb
 from paper.effects import MarketState
 from paper.faults import Fault
 from paper.sn8_faults import Fault as Sn8Fault
+from simulation.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class Break:
     """Something goes wrong on the exchanges."""
 
     fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class AimFault:
+    """Something goes wrong with the first fitting request that the fault's exchange gets from an account in a state."""
+
+    fault: Fault
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,7 @@ Action = (
     | ExpectFlat
     | ExpectHeld
     | Break
+    | AimFault
     | Heal
     | ForeignTrade
     | Liquidate

@@ -11,14 +11,16 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from paper.faults import FaultKind
 from simulation.actions import Step
 from simulation.chaos import Chaos
+from simulation.coverage import ENFORCED_FROM_HOURS, IMPOSSIBLE, demanded_hits, thin_cells
+from simulation.states import State
 from simulation.trial import Verdict, run_trial
 from simulation.watcher import Violation
 from simulation.whole_world import Plan
 
 SHRINKING_TRIALS = 16
-STATES = ("nothing in flight", "increase in flight", "reduction in flight", "between close and open", "starting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +86,38 @@ class Report:
 
     def table(self) -> dict[str, dict[str, int]]:
         """How often each kind of fault met the engine in each state."""
-        kinds = sorted({kind for kind, _ in self.hits})
-        return {kind: {state: self.hits[kind, state] for state in STATES} for kind in kinds}
+        return {kind: {state: self.hits[kind, state] for state in State} for kind in FaultKind}
+
+    @property
+    def hours(self) -> float:
+        """Simulated, with healing."""
+        return self.simulated_seconds / 3600
+
+    def thin(self) -> list[str]:
+        """The cells of the table with too few hits for so many hours, a line for each kind of fault."""
+        cells: dict[FaultKind, list[str]] = {}
+        for (kind, state), hits in thin_cells(self.hits, self.hours).items():
+            cells.setdefault(kind, []).append(f"{hits} {state}")
+        demanded = f"where {demanded_hits(self.hours):.1f} are demanded"
+        return [f"{kind}: {', '.join(told)}, {demanded}" for kind, told in cells.items()]
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether no rule was broken and, in a run long enough to tell, every cell was hit often enough."""
+        return not self.failed and not (self.hours >= ENFORCED_FROM_HOURS and self.thin())
 
     def as_json(self) -> dict[str, Any]:
         """Everything, as plain values."""
         return {
             "worlds": self.worlds,
-            "hours": round(self.simulated_seconds / 3600, 3),
+            "hours": round(self.hours, 3),
             "cpu_seconds": round(self.cpu_seconds, 1),
             "hours_per_cpu_second": round(self.hours_per_cpu_second, 4),
             "slowest_convergence_seconds": round(self.slowest_seconds, 1),
             "exchanges": dict(sorted(self.seen.items())),
             "faults_by_state": self.table(),
+            "thin_cells": self.thin(),
+            "impossible_cells": {f"{kind} x {state}": why for (kind, state), why in IMPOSSIBLE.items()},
             "engine": dict(sorted(self.told.items())),
             "violations": [
                 {"replay": one.replay, "told": [f"{v.invariant}: {v.told}" for v in one.violations]}
@@ -181,8 +202,7 @@ def lines_of(report: Report) -> Iterator[str]:
     )
     yield "exchanges: " + ", ".join(f"{count} {kind}" for kind, count in sorted(report.seen.items()))
     yield "engine: " + ", ".join(f"{count} {event}" for event, count in sorted(report.told.items()))
-    for kind, row in report.table().items():
-        yield f"fault {kind:16}" + ", ".join(f"{count} {state}" for state, count in row.items())
+    yield from _lines_of_table(report)
     yield f"slowest convergence after healing: {report.slowest_seconds:.0f} s"
     for failure in report.failed:
         yield f"FAILED seed {failure.seed}; replay with: {failure.replay}"
@@ -190,6 +210,19 @@ def lines_of(report: Report) -> Iterator[str]:
         yield "  needs no more than:"
         yield from (f"  {step.at_seconds:10.3f} {step.action}" for step in failure.needed)
     yield f"{len(report.failed)} worlds broke a rule"
+
+
+def _lines_of_table(report: Report) -> Iterator[str]:
+    """The faults by state, what is thin in them and what cannot be."""
+    yield f"{'fault':16}" + "".join(f"{state:>23}" for state in State)
+    for kind, row in report.table().items():
+        cells = ("-" if (kind, state) in IMPOSSIBLE else str(count) for state, count in row.items())
+        yield f"{kind:16}" + "".join(f"{cell:>23}" for cell in cells)
+    reasons = sorted(set(IMPOSSIBLE.values()))
+    yield from (f"- cannot be: {reason}" for reason in reasons)
+    is_enforced = report.hours >= ENFORCED_FROM_HOURS
+    weight = "FAILED" if is_enforced else f"enforced from {ENFORCED_FROM_HOURS:g} hours on"
+    yield from (f"thin ({weight}): {told}" for told in report.thin())
 
 
 def _live_through(seed: int, hours: float) -> tuple[Verdict, float]:

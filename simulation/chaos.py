@@ -26,6 +26,7 @@ from simulation.actions import (
     Step,
     StepClock,
 )
+from simulation.aimed_chaos import AimedChaos
 from simulation.whole_world import DEFAULT_WEIGHT, Plan
 
 HOUR_SECONDS = 3600.0
@@ -93,7 +94,7 @@ class Chaos:
 
     def schedule(self, hours: float) -> list[Step]:
         """What happens in so many hours."""
-        steps: list[Step] = []
+        steps = AimedChaos(self._plan).schedule(hours * HOUR_SECONDS)
         at = FIRST_SECONDS
         makers, weights = zip(*self._kinds, strict=True)
         while at < hours * HOUR_SECONDS:
@@ -104,7 +105,7 @@ class Chaos:
                 # Aimed: the alert that makes the order comes right behind its fault.
                 steps.append(Step(round(at + 0.01, 3), self._alert()))
             at += self._chance.expovariate(1 / MEAN_GAP_SECONDS)
-        return steps
+        return sorted(steps, key=lambda step: step.at_seconds)
 
     def _symbol(self) -> str:
         return self._chance.choice(list(self._plan.symbols))

@@ -130,8 +130,7 @@ async def _live(scenario: Scenario, plan: Plan, disk: LosingDisk, root: Path, la
     points = _Points(world, disk, root.parent)
     trial = Trial(world)
     begun = world.clock.seconds()
-    async with world.running() as engine:
-        world.watcher.watch(engine.journal)
+    async with world.running():
         await _follow(scenario.before, trial, begun)
         await _sleep_until(begun + BEGIN_SECONDS)
         points.arm()
@@ -141,7 +140,6 @@ async def _live(scenario: Scenario, plan: Plan, disk: LosingDisk, root: Path, la
         wrong = [told for told, _ in trial.gaps()] + [violation.told for violation in world.watcher.violations]
         if wrong:
             points.failures["without a stop"] = wrong
-        world.watcher.watch(None)
     await world.house.close()
     return points
 

@@ -18,6 +18,7 @@ from paper.interventions import liquidate_now, trade_from_elsewhere
 from paper.refusals import Refused
 from simulation.actions import (
     Action,
+    AimFault,
     Alert,
     BackUpJournal,
     Break,
@@ -41,7 +42,6 @@ from simulation.actions import (
     StartSecondEngine,
     StepClock,
 )
-from simulation.watcher import unified
 from simulation.whole_world import ANSWERED, WholeWorld
 
 
@@ -58,6 +58,8 @@ class Happenings:
                 await self._signal(action)
             case Break(fault=fault):
                 self._break(fault)
+            case AimFault():
+                self._world.aims.add(action)
             case Heal():
                 self._world.house.faults.clear()
             case EditWeights() | SpoilWeights() | RepeatSymbol() | Operate() | DisableAccount():
@@ -86,7 +88,7 @@ class Happenings:
     def _break(self, fault: Fault) -> None:
         """Put a fault in force; its symbol may be a unified one."""
         if fault.symbol and fault.exchange:
-            fault = replace(fault, symbol=self._market(fault.exchange, fault.symbol))
+            fault = replace(fault, symbol=self._world.market_of(fault.exchange, fault.symbol))
         self._world.house.faults.add(fault)
 
     async def _order(self, action: EditWeights | SpoilWeights | RepeatSymbol | Operate | DisableAccount) -> None:
@@ -118,7 +120,6 @@ class Happenings:
             case BackUpJournal():
                 copy_journal(world.home.journal, copy)
             case RestoreJournal():
-                world.watcher.watch(None)
                 await world.stop_engine()
                 for rest in world.home.journal.parent.glob(f"{world.home.journal.name}*"):
                     rest.unlink()
@@ -143,7 +144,7 @@ class Happenings:
         house = self._world.house
         match action:
             case ForeignTrade(exchange=name, symbol=symbol, share=share):
-                venue, account, market = house.exchanges[name], house.account(name), self._market(name, symbol)
+                venue, account, market = house.exchanges[name], house.account(name), self._world.market_of(name, symbol)
                 held = sum((row.quantity for row in account.held(market)), ZERO)
                 lot = venue.markets[market].lot_step
                 quantity = (held * share / lot).to_integral_value(rounding="ROUND_DOWN") * lot
@@ -153,9 +154,9 @@ class Happenings:
                         trade_from_elsewhere(venue, account, market, quantity)
             case Liquidate(exchange=name, symbol=symbol):
                 self._world.watcher.taint((AccountId(name), Symbol(symbol)))
-                liquidate_now(house.exchanges[name], house.account(name), self._market(name, symbol))
+                liquidate_now(house.exchanges[name], house.account(name), self._world.market_of(name, symbol))
             case Market(exchange=name, symbol=symbol, state=state):
-                house.exchanges[name].set_state(self._market(name, symbol), state)
+                house.exchanges[name].set_state(self._world.market_of(name, symbol), state)
             case StepClock(seconds=seconds):
                 self._world.clock.step(seconds)
             case BreakNetwork(fault=fault, answers=answers):
@@ -163,20 +164,14 @@ class Happenings:
             case Shock(symbol=symbol, factor=factor):
                 house.move_price(symbol.removesuffix("USDT"), factor=factor)
 
-    def _market(self, exchange: str, symbol: str) -> str:
-        markets = self._world.house.exchanges[exchange].markets
-        return next(name for name, market in markets.items() if unified(market.coin) == symbol)
-
     async def _restart(self, *, is_crash: bool) -> None:
-        self._world.watcher.watch(None)
         await self._world.stop_engine(is_crash=is_crash)
         await self.start()
 
     async def start(self) -> None:
         """Start the engine; over an invalid configuration it refuses, and is started again once that is mended."""
         with contextlib.suppress(InvalidConfig):
-            engine = await self._world.start_engine()
-            self._world.watcher.watch(engine.journal)
+            await self._world.start_engine()
 
     def operate(self, verb: Verb, exchange: str, symbol: str) -> None:
         """Command something; empty names mean all."""

@@ -81,8 +81,7 @@ async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable
     world = WholeWorld(folder, plan)
     trial = Trial(world)
     loop = asyncio.get_running_loop()
-    async with world.running() as engine:
-        world.watcher.watch(engine.journal)
+    async with world.running():
         for step in steps:
             await asyncio.sleep(max(0.0, step.at_seconds - loop.time()))
             watch(loop.time())
@@ -98,7 +97,6 @@ async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable
             converged_seconds,
             dict(watcher.hits),
         )
-        watcher.watch(None)
     await world.house.close()
     return verdict
 

@@ -23,8 +23,7 @@ from core.model.standing import Standing
 from core.ports.journal import Journal
 from paper.house import PaperHouse
 from paper.ledger import Entry
-
-Place = tuple[AccountId, Symbol]
+from simulation.states import Place, States
 
 HALTS_WITHIN_SECONDS = 2.0
 """How long after a halt an order that was on its way may still arrive."""
@@ -79,6 +78,7 @@ class Watcher:
         told: How often each event was told.
         seen: How often each kind of fact happened on the exchanges.
         hits: How often each kind of fault met the engine in each state.
+        states: What every account is about.
         reads_may_lag_seconds: How far behind a read may be.
         traded: How much was bought and sold of each symbol, together.
     """
@@ -88,6 +88,7 @@ class Watcher:
         self.told: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
         self.hits: Counter[tuple[str, str]] = Counter()
+        self.states = States()
         self.reads_may_lag_seconds = 10.0
         self.traded: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self._house = house
@@ -100,12 +101,13 @@ class Watcher:
         self._checks = {"order": self._check_order, "fill": self._check_fill}
         house.ledger.observers.append(self._observe)
 
-    def watch(self, journal: Journal | None) -> None:
+    def watch(self, journal: Journal | None, has_passed: Callable[[AccountId], bool] = lambda _: False) -> None:
         """From now on this is the engine's journal; None while no engine runs.
 
         What it brings along of decisions counts as told: a crash may fall between the journal and the telling.
         """
         self._journal = journal
+        self.states.follow(journal, has_passed)
         for name in self._house.exchanges if journal else ():
             for ledger in journal.ledgers(AccountId(name)) if journal else ():
                 if ledger.decision:
@@ -133,7 +135,9 @@ class Watcher:
         """What the engine tells: decisions are remembered, confirmations checked."""
         self.told[event] += 1
         if event == "target decided":
-            self._targets[self._place_told(facts), int(str(facts["decision"]))] = Decimal(str(facts["quantity"]))
+            self._remember_decision(
+                self._place_told(facts), int(str(facts["decision"])), Decimal(str(facts["quantity"]))
+            )
             self._check_size(facts)
         elif event == "target confirmed":
             self._check_confirmation(self._place_told(facts), Decimal(str(facts["held"])))
@@ -147,23 +151,22 @@ class Watcher:
     def _observe(self, entry: Entry) -> None:
         self.seen[entry.kind] += 1
         if entry.kind == "fault":
-            self.hits[str(entry.facts["fault"]), self._state_of(entry)] += 1
+            self._count_hit(entry)
         check = self._checks.get(entry.kind)
         if check:
             check(entry)
 
-    def _state_of(self, entry: Entry) -> str:
-        """What the account was about when a fault met it."""
-        if self._journal is None:
-            return "starting"
-        ledgers = self._journal.ledgers(AccountId(entry.exchange, entry.account))
-        alive = [record.intent.reduce_only for ledger in ledgers for record in ledger.unsettled]
-        if alive:
-            return "reduction in flight" if any(alive) else "increase in flight"
-        turning = (ledger for ledger in ledgers if ledger.decision and not ledger.is_confirmed and ledger.owned == ZERO)
-        if any(ledger.decision and ledger.decision.quantity != ZERO for ledger in turning):
-            return "between close and open"
-        return "nothing in flight"
+    def _count_hit(self, entry: Entry) -> None:
+        """Count what a fault met the account in."""
+        state = self.states.of(AccountId(entry.exchange, entry.account))
+        if state is not None:
+            self.hits[str(entry.facts["fault"]), state] += 1
+
+    def _remember_decision(self, place: Place, number: int, quantity: Decimal) -> None:
+        self._targets[place, number] = quantity
+        if self._journal:
+            ledger = self._journal.ledger(*place)
+            self.states.decided(ledger, number, is_turn=ledger.owned * quantity < ZERO)
 
     def _check_order(self, entry: Entry) -> None:
         """An order that an exchange accepted: 9 it was journaled before, 1 it is the only one of its kind."""

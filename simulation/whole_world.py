@@ -35,8 +35,9 @@ from signal_processors.bittensor_mapping import SOURCE as BITTENSOR
 from signal_processors.bittensor_poller import BittensorPoller
 from signal_processors.records import RecordLog
 from signal_processors.tradingview_lane import PAIR_SECONDS, Verdict
+from simulation.aiming import Aims
 from simulation.virtual_time import START, VirtualClock
-from simulation.watcher import Watcher
+from simulation.watcher import Watcher, unified
 
 EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 SN8_KEY = "made-sn8-key"
@@ -90,6 +91,7 @@ class WholeWorld:
         self.house = PaperHouse(self.clock, seed=plan.seed)
         self.watcher = Watcher(self.house, self.clock.seconds, self.clock.now)
         self.telemetry = self.watcher
+        self.aims = Aims(self.house, self.watcher.states, self.market_of)
         self.webhook = TradingViewService(self.home, self.clock, self.watcher)
         self.sn8 = Sn8Server(Sn8World(plan.seed, START, MINERS), self.clock, {SN8_KEY: 100})
         self.acknowledged: list[tuple[str, Decimal]] = []
@@ -101,6 +103,11 @@ class WholeWorld:
         self._epochs = random.Random(f"epochs {plan.seed}")
         self._running: _RunningEngine | None = None
         self._write_config()
+
+    def market_of(self, exchange: str, symbol: str) -> str:
+        """An exchange's own name of a unified symbol."""
+        markets = self.house.exchanges[exchange].markets
+        return next(name for name, market in markets.items() if unified(market.coin) == symbol)
 
     def write_weights(self, weights: Mapping[str, Decimal]) -> None:
         """What the operator's dialog leaves: TradingView's weight per symbol, a tenth for the network beside it."""
@@ -233,6 +240,7 @@ class WholeWorld:
             asyncio.create_task(follow_switches(switches, engine.workers, self.telemetry)),
         )
         self._running = _RunningEngine(engine, stop, *tasks, list(exchanges.values()), lock)
+        self.watcher.watch(engine.journal, lambda account: account in engine.passes.last)
         return engine
 
     async def stop_engine(self, *, is_crash: bool = False) -> None:
@@ -245,6 +253,7 @@ class WholeWorld:
             running.task.cancel()
         await asyncio.gather(running.task, return_exceptions=is_crash)
         await _end(running.switching)
+        self.watcher.watch(None)
         for exchange in running.exchanges:
             await exchange.close()
         running.engine.close()
