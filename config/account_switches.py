@@ -2,7 +2,7 @@
 
 from config.credentials_file import parse_outline
 from config.home import Home
-from config.last_good import LastGood
+from config.last_good import LastGood, file_mark
 from config.schemas.reading import read_bytes
 from core.model.failures import InvalidConfig
 from core.model.identity import AccountId
@@ -15,8 +15,11 @@ class AccountSwitches:
     """
 
     def __init__(self, home: Home) -> None:
-        self._home = home
-        self._last_good: LastGood[bytes, dict[AccountId, bool]] = LastGood(self._read, self._parse)
+        self._path = home.credentials
+        marked = str(self._path)
+        self._last_good: LastGood[bytes, dict[AccountId, bool]] = LastGood(
+            self._read, self._parse, mark=lambda: file_mark(marked)
+        )
 
     def load(self) -> dict[AccountId, bool]:
         """Whether each account is enabled, by the newest valid file; empty when there never was one."""
@@ -30,8 +33,8 @@ class AccountSwitches:
         return self._last_good.problem()
 
     def _read(self) -> bytes:
-        return read_bytes(self._home.credentials, "") if self._home.credentials.exists() else b"{}"
+        return read_bytes(self._path, "") if self._path.exists() else b"{}"
 
     def _parse(self, content: bytes) -> dict[AccountId, bool]:
-        document = parse_outline(content, self._home.credentials)
+        document = parse_outline(content, self._path)
         return {account: section.enabled for account, section in document.configured()}

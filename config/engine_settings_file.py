@@ -48,13 +48,14 @@ class EngineSettingsFile:
         applied: Callable[[SettingsContents], None] = lambda _contents: None,
     ) -> None:
         self._home = home
+        self._marked = (str(home.engine_settings), str(home.environment_file))
         self._overrides = overrides or Overrides()
         self._has_seen_file = False
         self._last_good: LastGood[SettingsContents, EngineSettings] = LastGood(
             self._read,
             lambda contents: parse_settings(home, contents),
             applied,
-            lambda: (file_mark(home.engine_settings), file_mark(home.environment_file)),
+            lambda: tuple(map(file_mark, self._marked)),
         )
 
     def load(self) -> EngineSettings:

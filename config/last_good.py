@@ -1,7 +1,7 @@
 """The last-good rule: a newer version of some files applies when it is valid, else the last valid one stays."""
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from core.model.failures import InvalidConfig
@@ -15,10 +15,14 @@ TRUSTED_LOOKS = 100
 may leave the same marks, so the contents are then read all the same."""
 
 
-def file_mark(path: Path) -> object:
-    """Changes whenever a file is replaced, edited or removed, and costs no reading."""
+def file_mark(path: str) -> object:
+    """Changes whenever a file is replaced, edited or removed, and costs no reading.
+
+    Args:
+        path: As text, since this is asked again and again and a Path would be turned into text every time.
+    """
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - see above
     except OSError as error:
         return error.errno
     return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

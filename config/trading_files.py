@@ -53,6 +53,7 @@ class TradingFiles:
 
     def __init__(self, home: Home, applied: Callable[[TradingContents], None] = lambda _contents: None) -> None:
         self._home = home
+        self._marked = (str(home.asset_mapping), str(home.signal_weights))
         self._last_good: LastGood[TradingContents, TradingConfig] = LastGood(
             self._read, lambda contents: parse_trading(home, contents), applied, self._mark
         )
@@ -82,4 +83,4 @@ class TradingFiles:
         return contents
 
     def _mark(self) -> object:
-        return (file_mark(self._home.asset_mapping), file_mark(self._home.signal_weights))
+        return tuple(map(file_mark, self._marked))

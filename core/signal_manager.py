@@ -68,6 +68,7 @@ class SignalManager:
         self._frame_marks: tuple[object, ...] = ()
         self._frames: dict[SourceName, Reading[SourceFrame]] = {}
         self._judged: dict[SourceName, JudgedSource] = {}
+        self._merged: tuple[TradingConfig, Mapping[SourceName, JudgedSource]] | None = None
         self._targets: Targets | None = None
         self._view: dict[AccountId, dict[Symbol, Decimal]] = {}
         self.previous_signals: dict[SourceName, SourceFrame] = dict(journal.last_frames())
@@ -88,8 +89,11 @@ class SignalManager:
         sources = _active_sources(config)
         now = self._clock.now()
         self._read_frames(sources)
-        self._judged = {source: await self._look_at(source, now) for source in sources}
-        merge = merge_signals(config, self._judged)
+        judged = self._judged = {source: await self._look_at(source, now) for source in sources}
+        if self._merged is not None and config is self._merged[0] and judged == self._merged[1]:
+            return None
+        merge = merge_signals(config, judged)
+        self._merged = (config, judged)
         previous = self._targets
         if previous and _same(previous, config, merge.targets, merge.unready):
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class PaperHouse:
         seed: int | None = None,
         walk_seconds: float = 1.0,
         market_count: int | None = None,
+        coins: Collection[str] = (),
         prices: PriceSource | None = None,
         is_limited: bool = True,
         folder: Path | None = None,
@@ -79,6 +80,7 @@ class PaperHouse:
             seed: From which prices, books, funding, faults and keys follow; None takes the kept one, else 1.
             walk_seconds: How often prices move.
             market_count: Coins to list, at least what the table holds.
+            coins: The only ones to list, by name; empty lists all.
             prices: Instead of the seeded walk.
             is_limited: Whether the published rate limits are in force.
             folder: Where accounts are kept across restarts (`state/paper`); None keeps nothing.
@@ -90,7 +92,7 @@ class PaperHouse:
         self._store = PaperStore(accounts_file(folder)) if folder else None
         kept = self._store.meta() if self._store else {}
         seed = int(kept.get("seed", "1")) if seed is None else seed
-        self.world = World(clock, seed, listed_coins(market_count), prices, walk_seconds)
+        self.world = World(clock, seed, listed_coins(market_count, coins), prices, walk_seconds)
         self.ledger = Ledger(KEPT_ENTRIES_OF_ACCOUNTS if folder else KEPT_ENTRIES)
         self.faults = Faults(seed)
         self.exchanges = {name: PaperExchange(name, self.world, self.ledger) for name in PROTOCOLS}

@@ -4,6 +4,7 @@ The units are certain (Bybit trades coins, the others contracts of the given siz
 near what the exchanges publish and are this paper world's own numbers.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -157,8 +158,10 @@ COINS: tuple[Coin, ...] = (
 """The lists of the four exchanges, and where the prices begin; KAS is listed on two of them only."""
 
 
-def listed_coins(count: int | None = None) -> tuple[Coin, ...]:
-    """The coins of a world; more than the table holds are made up (X1, X2, ...) for load tests."""
+def listed_coins(count: int | None = None, names: Collection[str] = ()) -> tuple[Coin, ...]:
+    """The coins of a world: all of the table, or those named; more are made up (X1, X2, ...) for load tests."""
+    if names:
+        return tuple(coin for coin in COINS if coin.name in names)
     if count is None or count <= len(COINS):
         return COINS
     extra = range(1, count - len(COINS) + 1)

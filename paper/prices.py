@@ -3,7 +3,7 @@
 import bisect
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -55,6 +55,8 @@ class SeededWalk:
         self._step_ms = max(int(step_seconds * 1000), 1)
         self._volatility = volatility * VOLATILITY_PER_SQRT_SECOND
         self._known: dict[str, tuple[int, float]] = {}
+        self._waves = tuple(_wave_lengths(self._step_ms / 1000))
+        self._points: dict[tuple[str, float], tuple[int, float, float]] = {}
 
     def moment(self, at_ms: int) -> int:
         """The number of the walk's step."""
@@ -75,18 +77,33 @@ class SeededWalk:
 
     def _log_return(self, coin: str, step: int) -> float:
         seconds = step * self._step_ms / 1000
-        wave = self._step_ms / 1000
         total = 0.0
-        while wave <= LONGEST_WAVE_SECONDS:
+        for wave, amplitude in self._waves:
             number, share = divmod(seconds / wave, 1.0)
-            left = self._point(coin, wave, int(number))
-            right = self._point(coin, wave, int(number) + 1)
-            total += (left + (right - left) * share) * math.sqrt(wave)
-            wave *= 2
+            left, right = self._ends(coin, wave, int(number))
+            total += (left + (right - left) * share) * amplitude
         return total * self._volatility
+
+    def _ends(self, coin: str, wave: float, number: int) -> tuple[float, float]:
+        """The points on both sides of a moment; those of long waves stay for many steps, and are kept."""
+        known = self._points.get((coin, wave))
+        if known is not None and known[0] == number:
+            return known[1], known[2]
+        left = known[2] if known is not None and known[0] == number - 1 else self._point(coin, wave, number)
+        right = self._point(coin, wave, number + 1)
+        self._points[coin, wave] = (number, left, right)
+        return left, right
 
     def _point(self, coin: str, wave: float, number: int) -> float:
         return chance(self._seed, coin, wave, number) * 2 - 1
+
+
+def _wave_lengths(shortest_seconds: float) -> Iterator[tuple[float, float]]:
+    """Length of each wave in seconds, and its amplitude."""
+    wave = shortest_seconds
+    while wave <= LONGEST_WAVE_SECONDS:
+        yield wave, math.sqrt(wave)
+        wave *= 2
 
 
 class RecordedPrices:

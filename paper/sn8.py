@@ -61,10 +61,17 @@ class Sn8Server:
         clock: UTC time.
         keys: Tier by API key.
         accepts_json_key: Take the key from a JSON body too, as servers of before August 2025 did.
+        gzip_level: How hard answers are packed, 0 (not at all, in the format all the same) to 9.
     """
 
     def __init__(
-        self, world: Sn8World, clock: Clock, keys: Mapping[str, int], *, accepts_json_key: bool = False
+        self,
+        world: Sn8World,
+        clock: Clock,
+        keys: Mapping[str, int],
+        *,
+        accepts_json_key: bool = False,
+        gzip_level: int = 1,
     ) -> None:
         self.faults = Sn8Faults()
         self.requests = 0
@@ -74,7 +81,9 @@ class Sn8Server:
         self._clock = clock
         self._keys = dict(keys)
         self._accepts_json_key = accepts_json_key
+        self._gzip_level = gzip_level
         self._built: dict[int, tuple[int, bytes]] = {}
+        self._closed_texts: dict[str, str] = {}
 
     def change_keys(self, keys: Mapping[str, int]) -> None:
         """Take these keys, with their tiers, and no others from now on."""
@@ -159,7 +168,7 @@ class Sn8Server:
         is_repacked = fault is Fault.STUCK_REPACKED
         body = self._build(tier, is_stuck=is_repacked or fault is Fault.STUCK, fault=fault)
         packed_at = int(self._clock.now().timestamp()) if is_repacked else 0
-        packed = gzip.compress(break_body(body, fault), compresslevel=1, mtime=packed_at)
+        packed = gzip.compress(break_body(body, fault), compresslevel=self._gzip_level, mtime=packed_at)
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         if fault is Fault.NO_ENCODING_HEADER:
             del headers["Content-Encoding"]
@@ -178,9 +187,26 @@ class Sn8Server:
         miners = self._world.positions(minute * REBUILD_SECONDS * 1000, tier)
         if fault and fault.changes_miners:
             return json.dumps(break_miners(miners, fault)).encode()
-        body = json.dumps(miners).encode()
+        body = self._encode(miners).encode()
         self._built[tier] = (minute, body)
         return body
+
+    def _encode(self, miners: Mapping[str, Mapping[str, Any]]) -> str:
+        """What `json.dumps` makes of them; the text of a closed position is made once, for it is nearly all of it."""
+        rows = []
+        for key, miner in miners.items():
+            positions = ", ".join(map(self._text_of, miner["positions"]))
+            rest = json.dumps({name: value for name, value in miner.items() if name != "positions"})
+            rows.append(f'{json.dumps(key)}: {{"positions": [{positions}], {rest[1:]}')
+        return f"{{{', '.join(rows)}}}"
+
+    def _text_of(self, position: Mapping[str, Any]) -> str:
+        if not position["is_closed_position"]:
+            return json.dumps(position)
+        uuid = position["position_uuid"]
+        if uuid not in self._closed_texts:
+            self._closed_texts[uuid] = json.dumps(position)
+        return self._closed_texts[uuid]
 
     def _tier_of(self, request: Sn8Request) -> int | None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")

@@ -56,10 +56,11 @@ class DepthFiles:
     def __init__(self, home: Home, clock: Clock) -> None:
         self._home = home
         self._clock = clock
+        self._paths: dict[SourceName, Path] = {}
 
     def read_frame(self, source: SourceName) -> Reading[SourceFrame]:
         """The source's current frame; a missing file is Absent, a torn or invalid one Unknown."""
-        path = self._home.depths(source)
+        path = self._path(source)
         read_at = self._clock.now()
         try:
             frame = parse_frame(path.read_bytes(), path)
@@ -74,7 +75,14 @@ class DepthFiles:
 
     def frame_marks(self, sources: Sequence[SourceName]) -> tuple[object, ...]:
         """Modification time, inode and size of each frame file: equal means that nothing was rewritten."""
-        return tuple(_mark(self._home.depths(source)) for source in sources)
+        return tuple(_mark(self._path(source)) for source in sources)
+
+    def _path(self, source: SourceName) -> Path:
+        """Kept, since it is asked for at every look."""
+        path = self._paths.get(source)
+        if path is None:
+            path = self._paths[source] = self._home.depths(source)
+        return path
 
 
 def publish_frame(home: Home, frame: SourceFrame) -> None:

@@ -73,10 +73,14 @@ class VirtualClock:
         self._loop = loop
         self._start = start
         self._step = timedelta()
+        self._shown = (-1.0, start)
 
     def now(self) -> datetime:
         """The virtual time in UTC."""
-        return self._start + timedelta(seconds=self._loop.time()) + self._step
+        seconds = self._loop.time()
+        if self._shown[0] != seconds:
+            self._shown = (seconds, self._start + timedelta(seconds=seconds) + self._step)
+        return self._shown[1]
 
     def seconds(self) -> float:
         """Virtual seconds since the world began, which no step changes."""
@@ -89,6 +93,7 @@ class VirtualClock:
     def step(self, seconds: float) -> None:
         """Move the wall clock, as a correction by the operating system does; waits are not affected."""
         self._step += timedelta(seconds=seconds)
+        self._shown = (-1.0, self._start)
 
 
 def run_virtually(main: Coroutine[Any, Any, T], grace_seconds: float = 0.0, start_seconds: float = 0.0) -> T:

@@ -8,9 +8,10 @@ virtual, and what the poller and the adapters reach are the exchanges and the SN
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -43,6 +44,12 @@ EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 SN8_KEY = "made-sn8-key"
 DEFAULT_WEIGHT = Decimal("0.2")
 MINERS = 12
+MINERS_HISTORY = timedelta(days=30)
+"""Half of what the made network has elsewhere: enough for miners to qualify, and all of it is read every minute."""
+
+OTHER_COINS = frozenset({"DOGE", "PEPE", "KAS"})
+"""Those that are dealt in multiples on one exchange, and listed on some exchanges only, are among them."""
+
 ANSWERED = 200
 
 
@@ -63,6 +70,11 @@ class Plan:
     network_symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT")
     exchanges: Sequence[str] = EXCHANGES
     balance_usdt: Decimal = Decimal(10_000)
+
+    @property
+    def coins(self) -> Collection[str]:
+        """What the exchanges list: what is traded, and a few beside it that nobody asks for."""
+        return {symbol.removesuffix("USDT") for symbol in (*self.symbols, *self.network_symbols)} | OTHER_COINS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +100,14 @@ class WholeWorld:
         self.plan = plan
         self.home = Home(folder)
         self.clock = VirtualClock(loop)
-        self.house = PaperHouse(self.clock, seed=plan.seed)
+        self.house = PaperHouse(self.clock, seed=plan.seed, coins=plan.coins)
         self.watcher = Watcher(self.house, self.clock.seconds, self.clock.now)
         self.telemetry = self.watcher
         self.aims = Aims(self.house, self.watcher.states, self.market_of)
         self.webhook = TradingViewService(self.home, self.clock, self.watcher)
-        self.sn8 = Sn8Server(Sn8World(plan.seed, START, MINERS), self.clock, {SN8_KEY: 100})
+        self.sn8 = Sn8Server(
+            Sn8World(plan.seed, START, MINERS, MINERS_HISTORY), self.clock, {SN8_KEY: 100}, gzip_level=0
+        )
         self.acknowledged: list[tuple[str, Decimal]] = []
         self.in_question: tuple[str, Decimal] | None = None
         self._bodies: dict[str, list[bytes]] = {}

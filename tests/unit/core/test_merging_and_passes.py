@@ -1,7 +1,7 @@
 """What wakes a pass, what one reads, and what every account is given: the promises of the merge and of one cycle."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
 from itertools import pairwise
@@ -12,6 +12,8 @@ import pytest
 import execute_trades
 from config.accounts import AccountMode, AccountSettings
 from config.home import Home
+from core.decisions.judge_source import JudgedSource
+from core.decisions.merge_signals import Merge, merge_signals
 from core.model.failures import InvalidInput
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.order import OrderIntent
@@ -274,6 +276,28 @@ def test_merges_that_fail_are_told_and_the_accounts_go_on_with_what_they_have(tm
         assert world.held() == D("0.06")
 
     live(tmp_path, story, RESTORING)
+
+
+def test_sources_that_say_the_same_are_merged_once_and_a_merge_that_fails_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merges: list[int] = []
+
+    def merge(config: TradingConfig, judged: Mapping[SourceName, JudgedSource]) -> Merge:
+        merges.append(1)
+        if len(merges) == 1:
+            raise InvalidInput("a fault")
+        return merge_signals(config, judged)
+
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        with pytest.raises(InvalidInput):
+            await world.executor.execute()
+        assert [await world.executor.execute() for _ in range(3)] == [True, False, False]
+        assert len(merges) == 2
+
+    monkeypatch.setattr("core.signal_manager.merge_signals", merge)
+    live(tmp_path, story)
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("{}", 0.5), ('{"poll_seconds": 2}', 2.0)])

@@ -44,6 +44,14 @@ def test_the_walk_moves_more_over_longer_times_and_never_runs_away() -> None:
     assert all(0.7 < walk.price("ETH", AT_MS + day * 24 * HOUR_MS) / 3_100 < 1.4 for day in range(300))
 
 
+def test_the_walk_answers_the_same_whatever_was_asked_before() -> None:
+    asked = SeededWalk(3, COINS)
+    moments = [AT_MS + shift for shift in (0, 1_000, 2_000, -24 * HOUR_MS, 3_000, 61_000, 60_000, 62_000)]
+
+    for at_ms in moments:
+        assert asked.price("SOL", at_ms) == SeededWalk(3, COINS).price("SOL", at_ms)
+
+
 def test_the_four_exchanges_share_one_world_with_small_differences(clock: SteadyClock) -> None:
     world = World(clock)
     lasts = []

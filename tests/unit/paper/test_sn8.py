@@ -61,6 +61,18 @@ def test_two_worlds_of_one_seed_say_the_same_at_every_time_whatever_was_asked_be
     assert first.positions(later) != Sn8World(4, NOW, 5, timedelta(days=20)).positions(later)
 
 
+@pytest.mark.parametrize("key", ["full", "some"])
+def test_the_answer_is_the_text_of_all_miners_also_when_most_of_it_was_made_before(clock: StepClock, key: str) -> None:
+    server = Sn8Server(Sn8World(3, NOW, 12, timedelta(days=20)), clock, KEYS)
+    fresh = Sn8World(3, NOW, 12, timedelta(days=20))
+
+    for _ in range(3):
+        answer = ask(server, key=key, tier=str(KEYS[key]))
+        expected = json.dumps(fresh.positions(clock.at.timestamp() * 1000, KEYS[key]))
+        assert gzip.decompress(answer.body).decode() == expected
+        clock.at += timedelta(hours=7)
+
+
 def test_the_answer_has_the_shape_of_todays_validators(server: Sn8Server) -> None:
     content = miners(ask(server))
 
