@@ -134,11 +134,12 @@ class AccountWorker:
             return self._report(targets, readings, self._teller.tell_changes(unknown))
         await self._limits.watch_losses(readings.snapshot.equity)
         unsized = await self._decide(targets, readings)
-        await self._doubt_halts(targets, readings)
+        doubted_in_seconds = await self._doubt_halts(targets, readings)
         outcomes = await self._pursue_all(targets, readings, unsized)
         looked_at = {outcome.symbol for outcome in outcomes}
         outcomes += [not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
-        self._next_pass_seconds = self._seconds_to_next_pass(self._teller.tell_changes(outcomes))
+        waits_seconds = self._seconds_to_next_pass(self._teller.tell_changes(outcomes))
+        self._next_pass_seconds = min(waits_seconds, doubted_in_seconds)
         return self._report(targets, readings, outcomes)
 
     def confirmed_depths(self, report: PassReport) -> dict[Symbol, Decimal]:
@@ -200,14 +201,24 @@ class AccountWorker:
             if not target.is_flat and asks_for_decision(self._ledger(target.symbol), target)
         ]
 
-    async def _doubt_halts(self, targets: Targets, readings: Readings) -> None:
-        """A market that was halted may trade again: read the rules anew, at most once per full check."""
+    async def _doubt_halts(self, targets: Targets, readings: Readings) -> float:
+        """A market that was halted may trade again: read the rules anew once per full check, and then act at once.
+
+        Returns:
+            Seconds until the next such look.
+        """
         rules = readings.instruments.value if isinstance(readings.instruments, Known) else {}
         halted = [symbol for symbol in self._wanted(targets) if symbol in rules and not rules[symbol].tradable]
+        if not halted:
+            return self._settings.full_check_seconds()
         now = asyncio.get_running_loop().time()
-        if halted and now >= self._doubt_again:
+        if now >= self._doubt_again:
             self._doubt_again = now + self._settings.full_check_seconds()
             await self._exchange.refresh_instruments()
+            anew = await self._exchange.read_instruments()
+            if isinstance(anew, Known) and any(s in anew.value and anew.value[s].tradable for s in halted):
+                self.wake()
+        return max(MIN_PASS_SECONDS, self._doubt_again - now)
 
     def _has_undecided_exit(self, targets: Targets) -> bool:
         """Whether something of ours is to be flat that no read has let us decide yet."""

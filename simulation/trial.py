@@ -11,7 +11,7 @@ from pathlib import Path
 
 from config.account_switches import AccountSwitches
 from core.decisions.merge_signals import merge_signals
-from core.model.identity import AccountId
+from core.model.identity import AccountId, Symbol
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO, plain
 from core.model.standing import Standing, Verb
@@ -22,7 +22,7 @@ from simulation.actions import (
 )
 from simulation.happenings import Happenings
 from simulation.virtual_time import run_virtually
-from simulation.watcher import Violation
+from simulation.watcher import Violation, unified
 from simulation.whole_world import DEFAULT_WEIGHT, SN8_KEY, Plan, WholeWorld
 
 REDUCED_WITHIN_SECONDS = 30.0
@@ -110,6 +110,7 @@ class Trial:
 
     def __init__(self, world: WholeWorld) -> None:
         self._world = world
+        self._reopened: set[tuple[str, Symbol]] = set()
         self.happenings = Happenings(world)
 
     async def heal_and_converge(self) -> float:
@@ -158,6 +159,8 @@ class Trial:
         for name in world.plan.exchanges:
             venue = world.house.exchanges[name]
             for market in venue.states:
+                if venue.state(market) is not MarketState.LIVE:
+                    self._reopened.add((name, unified(venue.market(market).coin)))
                 venue.set_state(market, MarketState.LIVE)
         world.write_weights(dict.fromkeys(world.plan.symbols, DEFAULT_WEIGHT))
         self.happenings.operate(Verb.RESUME, "", "")
@@ -167,7 +170,10 @@ class Trial:
         self._world.watcher.violations += [Violation(3, now, told) for told in gaps]
 
     def gaps(self) -> list[tuple[str, bool]]:
-        """Every position that is not where it should be and names no reason, and whether it is too large."""
+        """Every position that is not where it should be and names no reason, and whether it is too large for long.
+
+        That a market trades again is found out at the next full check, so a reduction there may take that long.
+        """
         engine = self._world.engine
         if engine is None:
             return [("no engine runs", False)]
@@ -186,7 +192,8 @@ class Trial:
                 is_tainted = self._world.watcher.is_tainted((account, symbol))
                 if gap and not (why and (is_tainted or _is_excused(ledger))):
                     wanted = ledger.decision.quantity if ledger.decision else ZERO
-                    gaps.append((f"{account} {symbol}: {gap}; {why or 'no reason named'}", abs(held) > abs(wanted)))
+                    is_overdue = abs(held) > abs(wanted) and (exchange, symbol) not in self._reopened
+                    gaps.append((f"{account} {symbol}: {gap}; {why or 'no reason named'}", is_overdue))
         return gaps
 
 
