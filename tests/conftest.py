@@ -9,7 +9,17 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("no wall clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no wall clock")
 
+LONGER = ("full", "prove")
 REQUIRED = os.environ.get("TRADE_ENGINE_SYSTEM_TESTS") == "required"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Plain `pytest` runs what the gate runs; a longer test when it is asked for, by -m, by -k or by its name."""
+    is_asked_for = config.option.markexpr or config.option.keyword or any("::" in name for name in config.args)
+    if not is_asked_for:
+        longer = [item for item in items if any(item.get_closest_marker(name) for name in LONGER)]
+        config.hook.pytest_deselected(items=longer)
+        items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in LONGER)]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

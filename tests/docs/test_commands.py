@@ -29,7 +29,7 @@ PM2 = {
 }  # fmt: skip
 FOREIGN = {
     "cd", "git", "sudo", "npm", "source", "pip", "deactivate", "rm", "command", "python3.11", "curl", "jq", "zcat",
-    "journalctl", "promtool", "prometheus", "pytest", "ruff", "uv", "kill", "timedatectl", "systemd-creds",
+    "docker", "journalctl", "promtool", "prometheus", "pytest", "ruff", "uv", "kill", "timedatectl", "systemd-creds",
 }  # fmt: skip
 HEAVY = {"ccxt", "aiohttp", "pydantic", "uvicorn", "fastapi", "apsw", "structlog"}
 WITHOUT_JSON = {
