@@ -29,7 +29,8 @@ def permit_trade(
     """Allow a trade, make it smaller, or block it.
 
     While an order is unsettled the position cannot be explained yet; a reduction then takes at most what our fills
-    and that order together could have made.
+    and that order together could have made. Of a position that somebody made larger, only our share is closed, and
+    only where all of it is to go: for a target of zero, or on the other side.
 
     Args:
         trade: The next trade of the plan.
@@ -66,7 +67,7 @@ def _permit_reduction(
     if judgement.whose is not Whose.FOREIGN:
         return trade
     ours = _share_of(held, ledger.owned)
-    if ours == ZERO or ledger.decision is None or ledger.decision.quantity != ZERO:
+    if ours == ZERO or trade.purpose is not Purpose.CLOSE:
         return Blocked(f"the position is not ours alone ({judgement.evidence})")
     return replace(trade, quantity=min(trade.quantity, ours))
 

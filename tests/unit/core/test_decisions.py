@@ -47,6 +47,7 @@ LOT = Instrument(BTC, "BTCUSDT", D("0.001"), D("0.001"), D(100), D(5), D(10))
 OURS = PositionJudgement(Whose.OURS)
 BUY = Trade(Side.BUY, D("0.1"), Purpose.INCREASE)
 SELL = Trade(Side.SELL, D("0.1"), Purpose.CLOSE)
+LESS = Trade(Side.SELL, D("0.1"), Purpose.REDUCE)
 
 
 def made(quantity: str = "0.06", price: str | None = "50000", leverage: str = "3") -> Decision:
@@ -243,7 +244,8 @@ FOREIGN = PositionJudgement(Whose.FOREIGN, "0.5")
         (SELL, FIRST, None, "", "a position that we did not open (0.5); adopt it or close it"),
         (BUY, SHRUNK, None, "", "the position changed without us (0.05)"),
         (SELL, SHRUNK, None, "", ""),
-        (SELL, FOREIGN, None, "", "the position is not ours alone (0.5)"),
+        (SELL, FOREIGN, None, "", ""),
+        (LESS, FOREIGN, None, "", "the position is not ours alone (0.5)"),
     ],
 )
 def test_a_reduction_is_stopped_by_very_little_and_an_increase_by_any_doubt(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.model.identity import AccountId, Symbol
-from core.model.order import OrderIntent
+from core.model.order import OrderIntent, Side
 from core.model.policy import AccountPolicy, OnForeignChange, OnLeverageRefused
 from core.model.position import MarginMode, Quote, SymbolSettings
 from core.model.risk import ResizeBand
@@ -514,6 +514,21 @@ def test_fault_24_of_a_position_that_somebody_grew_only_our_share_is_closed(tmp_
         await turn(world, 2)
 
         assert world.held() == D("0.44")
+
+    live(tmp_path, story)
+
+
+def test_fault_24_a_flip_closes_our_share_of_a_position_that_somebody_grew_and_opens_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        world.exchange.positions[BTC] = D("0.5")
+        world.sources.say(BTC="-0.1")
+        await turn(world, 4)
+
+        assert world.held() == D("0.44")
+        assert [(sent.side, sent.quantity, sent.reduce_only) for sent in world.exchange.executed] == [
+            (Side.SELL, D("0.06"), True)
+        ]
 
     live(tmp_path, story)
 
