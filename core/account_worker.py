@@ -69,7 +69,7 @@ class AccountWorker:
         self._settings = settings or DefaultSettings()
         self._limits = AccountLimits(policy.account, self._settings.limits, journal, clock, telemetry)
         self.watch = ExchangeWatch(policy.account.exchange, clock, telemetry)
-        self._quarantine = Quarantine(policy.account, clock, telemetry)
+        self._quarantine = Quarantine(policy.account, telemetry)
         self._executor = PlanExecutor(exchange, journal, clock, telemetry)
         self._reader = PositionReader(exchange)
         self._symbols: dict[Symbol, SymbolWorker] = {}

@@ -161,7 +161,7 @@ class PlanExecutor:
         for record, report in zip(ledger.lost, lookups, strict=True):
             if isinstance(report, UnknownOutcome):
                 waits = f"a lost order {_describe(report)}"
-            elif isinstance(report, OrderReport) and not disagreement(record, report):
+            elif isinstance(report, OrderReport) and not disagreement(record, report, self._clock.now()):
                 if report.state.is_final:
                     await self._note_settled(record.intent, report.signed_fill, report)
                 else:
@@ -249,7 +249,7 @@ class PlanExecutor:
     async def _conclude(self, intent: OrderIntent, report: OrderLookup) -> TradeResult | None:
         """What the answer proves, None when it proves nothing yet."""
         if isinstance(report, OrderReport):
-            difference = disagreement(self._record(intent), report)
+            difference = disagreement(self._record(intent), report, self._clock.now())
             if difference:
                 return await self._conclude_disagreement(intent, difference)
             if report.state.is_final:
@@ -299,7 +299,7 @@ class PlanExecutor:
 
     async def _leave_in_flight(self, intent: OrderIntent, report: OrderLookup) -> Unsettled:
         record = self._record(intent)
-        difference = disagreement(record, report) if isinstance(report, OrderReport) else ""
+        difference = disagreement(record, report, self._clock.now()) if isinstance(report, OrderReport) else ""
         detail = f"the exchange shows another order under our id: {difference}" if difference else _describe(report)
         if record.phase is not OrderPhase.UNKNOWN or record.detail != detail:
             await self._journal.note(

@@ -1,22 +1,20 @@
 """An account whose credentials the exchange does not accept is left alone, longer each time."""
 
-from datetime import datetime, timedelta
+import asyncio
 
 from core.decisions.watch_exchange import barred_pause_seconds
 from core.model.identity import AccountId
-from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 
 
 class Quarantine:
-    """Counts how often an account's credentials were refused in a row, and until when it rests."""
+    """Counts how often an account's credentials were refused in a row, and until when it rests, on the loop's time."""
 
-    def __init__(self, account: AccountId, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(self, account: AccountId, telemetry: Telemetry) -> None:
         self._account = account
-        self._clock = clock
         self._telemetry = telemetry
         self._times = 0
-        self._until: datetime | None = None
+        self._until: float | None = None
         self._why = ""
         self._is_unreadable = False
 
@@ -27,7 +25,7 @@ class Quarantine:
 
     def rest_seconds(self) -> float:
         """How much longer the account is left alone, zero when it is not."""
-        return max(0.0, (self._until - self._clock.now()).total_seconds()) if self._until else 0.0
+        return 0.0 if self._until is None else max(0.0, self._until - asyncio.get_running_loop().time())
 
     def begin(self, why: str, *, is_unreadable: bool) -> None:
         """The credentials were refused, for reading already or for orders only."""
@@ -35,7 +33,7 @@ class Quarantine:
             return
         self._times += 1
         self._is_unreadable = is_unreadable
-        self._until = self._clock.now() + timedelta(seconds=barred_pause_seconds(self._times))
+        self._until = asyncio.get_running_loop().time() + barred_pause_seconds(self._times)
         self._why = f"the exchange does not accept the credentials: {why}"
         if self._times == 1:
             self._telemetry.tell("account quarantined", account=str(self._account), why=why)

@@ -16,15 +16,19 @@ class RetryPace:
         failures: How many increases failed in a row.
         next_try_at: UTC time before which no increase is tried, None when free.
         why: The last failure, in words.
+        failed_at: UTC time of the last failure; a clock that shows an earlier one was stepped back.
     """
 
     failures: int = 0
     next_try_at: datetime | None = None
     why: str = ""
+    failed_at: datetime | None = None
 
     def is_waiting(self, now: datetime) -> bool:
         """Whether an increase must still wait."""
-        return self.next_try_at is not None and now < self.next_try_at
+        if self.next_try_at is None or self.failed_at is None:
+            return False
+        return self.failed_at <= now < self.next_try_at
 
 
 def after_failure(
@@ -33,7 +37,7 @@ def after_failure(
     """The pace after one more failure: the first delay doubled each time, or what the exchange asked for if longer."""
     doubled = limits.first_delay_seconds * 2.0 ** min(pace.failures, 20)
     delay_seconds = max(min(doubled, limits.longest_delay_seconds), retry_after_seconds or 0.0)
-    return RetryPace(pace.failures + 1, now + timedelta(seconds=delay_seconds), why)
+    return RetryPace(pace.failures + 1, now + timedelta(seconds=delay_seconds), why, now)
 
 
 def reduction_retry_seconds(failures: int) -> float:

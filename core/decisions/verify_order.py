@@ -1,6 +1,6 @@
 """Whether an order that the exchange tells is the one we meant."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.model.ledger import OrderRecord
 from core.model.order import OrderReport
@@ -9,11 +9,17 @@ CREATED_TOLERANCE = timedelta(seconds=5)
 """How far an exchange's clock may trail ours; its offset is corrected beforehand."""
 
 
-def disagreement(record: OrderRecord, report: OrderReport) -> str:
+def disagreement(record: OrderRecord, report: OrderReport, now: datetime) -> str:
     """In what the report differs from the intent, empty when it is the same order.
 
     A flag that the exchange does not echo is not compared. The creation time tells an old order of the
-    same id (a restored journal) from the one just sent. An exchange may clip a reduce-only order to the position.
+    same id (a restored journal) from the one just sent; it tells nothing while our clock shows a time before the
+    send, since it was stepped back then. An exchange may clip a reduce-only order to the position.
+
+    Args:
+        record: What was journaled of the order.
+        report: What the exchange tells under its id.
+        now: UTC time.
     """
     intent = record.intent
     differences = []
@@ -30,6 +36,6 @@ def disagreement(record: OrderRecord, report: OrderReport) -> str:
         differences.append(f"reduce-only {report.reduce_only}, meant {intent.reduce_only}")
     if report.margin_mode is not None and not intent.reduce_only and report.margin_mode is not intent.margin_mode:
         differences.append(f"margin mode {report.margin_mode}, meant {intent.margin_mode}")
-    if report.created_at < record.sent_at - CREATED_TOLERANCE:
+    if record.sent_at <= now and report.created_at < record.sent_at - CREATED_TOLERANCE:
         differences.append(f"created {report.created_at}, before it was sent")
     return "; ".join(differences)

@@ -36,8 +36,12 @@ class ExchangeHealth:
         return max(self.failed_reads, self.failed_orders) >= FAILURES_TO_OPEN
 
     def trouble(self, now: datetime) -> str:
-        """Why no increase may be sent now, empty when one may."""
-        is_paused = self.orders_pause_until is not None and now < self.orders_pause_until
+        """Why no increase may be sent now, empty when one may.
+
+        A pause ends when the clock was stepped back to before the incident.
+        """
+        began = self.since or now
+        is_paused = self.orders_pause_until is not None and began <= now < self.orders_pause_until
         if self.failed_reads < FAILURES_TO_OPEN and not is_paused:
             return ""
         since = f"{self.since:%H:%M:%S} UTC" if self.since else "now"

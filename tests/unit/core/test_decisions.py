@@ -318,18 +318,25 @@ REPORT = OrderReport(
     ],
 )
 def test_an_order_is_believed_only_where_all_that_it_echoes_agrees(changes: dict[str, Any], difference: str) -> None:
-    assert disagreement(OrderRecord(INTENT, OrderPhase.UNKNOWN, NOW), replace(REPORT, **changes)).startswith(difference)
-    assert bool(difference) == bool(
-        disagreement(OrderRecord(INTENT, OrderPhase.UNKNOWN, NOW), replace(REPORT, **changes))
-    )
+    told = disagreement(OrderRecord(INTENT, OrderPhase.UNKNOWN, NOW), replace(REPORT, **changes), NOW)
+
+    assert told.startswith(difference)
+    assert bool(difference) == bool(told)
+
+
+def test_while_our_clock_shows_a_time_before_the_send_the_creation_time_tells_nothing() -> None:
+    record, early = OrderRecord(INTENT, OrderPhase.UNKNOWN, NOW), replace(REPORT, created_at=NOW - timedelta(hours=1))
+
+    assert disagreement(record, early, NOW - timedelta(seconds=1)) == ""
+    assert disagreement(record, replace(early, symbol=Symbol("ETHUSDT")), NOW - timedelta(seconds=1))
 
 
 def test_a_reduction_that_the_exchange_clipped_to_the_position_is_still_ours() -> None:
     record = OrderRecord(replace(INTENT, reduce_only=True), OrderPhase.UNKNOWN, NOW)
     clipped = replace(REPORT, quantity=D("0.05"), filled_quantity=D("0.05"), reduce_only=True)
 
-    assert disagreement(record, clipped) == ""
-    assert disagreement(record, replace(clipped, quantity=D("0.2"))) == "quantity 0.2, meant 0.1"
+    assert disagreement(record, clipped, NOW) == ""
+    assert disagreement(record, replace(clipped, quantity=D("0.2")), NOW) == "quantity 0.2, meant 0.1"
 
 
 def test_an_event_that_nobody_knows_is_refused() -> None:

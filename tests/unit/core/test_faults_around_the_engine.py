@@ -613,6 +613,40 @@ def test_fault_83_a_step_of_the_wall_clock_opens_no_window_and_closes_none(tmp_p
     live(tmp_path, story)
 
 
+def test_fault_83_an_order_that_fills_while_the_clock_steps_back_stays_ours(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.on_submit = lambda _: world.clock.step(-3600)
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        assert world.ledger().owned == world.held() == D("0.06")
+        world.sources.say(BTC="0")
+        await world.cycle()
+
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
+def test_fault_83_a_clock_that_steps_back_makes_no_wait_longer(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.exchange.inject("submit", Fault.REFUSED)
+        world.sources.say(BTC="0.2")
+        await world.cycle()
+        world.clock.step(-3600)
+        await follow(world, 2)
+        assert world.held() == D("0.12")
+        world.exchange.inject("read", Fault.BARRED)
+        await world.cycle()
+        world.clock.step(-3600)
+        world.sources.say(BTC="0")
+        await follow(world, 62)
+
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
 def test_fault_87_an_idle_engine_and_a_blocked_symbol_say_nothing_more(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.exchange.positions[ETH] = D(5)

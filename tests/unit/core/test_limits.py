@@ -39,7 +39,9 @@ def test_an_increase_waits_until_its_time_and_not_longer() -> None:
     limits = RetryLimits(first_delay_seconds=2.0, longest_delay_seconds=60.0)
     pace = after_failure(RetryPace(), NOW, "why", limits)
 
-    assert pace == RetryPace(1, NOW + timedelta(seconds=2), "why")
+    assert pace == RetryPace(1, NOW + timedelta(seconds=2), "why", NOW)
+    assert pace.is_waiting(NOW)
+    assert not pace.is_waiting(NOW - timedelta(seconds=1))  # the clock was stepped back
     assert pace.is_waiting(NOW + timedelta(seconds=1.9))
     assert not pace.is_waiting(NOW + timedelta(seconds=2))
     assert after_failure(pace, NOW, "why", limits).next_try_at == NOW + timedelta(seconds=4)
@@ -75,6 +77,7 @@ def test_increases_pause_longer_with_every_order_that_has_no_clear_answer(failed
     assert health.orders_pause_until == until
     assert health.trouble(until - timedelta(seconds=1)) != ""
     assert health.trouble(until) == ""
+    assert health.trouble(NOW - timedelta(seconds=1)) == ""  # the clock was stepped back
     assert after_order(health, NOW, "") == ExchangeHealth()
 
 
