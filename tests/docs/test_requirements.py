@@ -52,6 +52,12 @@ def test_the_requirements_are_the_lock_and_say_how_they_are_made(name: str) -> N
     assert export in (ROOT / name).read_text()
 
 
+def test_the_readme_says_how_many_packages_an_installation_has() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    here = [line for line in lines if not line.startswith("#") and "sys_platform == 'win32'" not in line]
+    assert f"pip fetches {len(here)} packages" in (ROOT / "README.md").read_text()
+
+
 def test_contributing_names_all_tests_one_file_and_the_coverage_and_each_is_there(
     command_lines: list[tuple[str, list[str]]],
 ) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pexpect
 import pytest
 
 from commands.demo_defaults import SN8_KEY, WEIGHTS, write_defaults
@@ -426,6 +427,33 @@ async def test_the_documented_command_runs_one_engine_which_ends_within_pm2s_own
     await pm2("stop", "trade-engine")
     assert [line["event"] for line in pm2.log()][-1] == "engine stopped"
     assert running_engine(pm2.home.engine_lock) is None
+
+
+@pytest.mark.full
+async def test_every_service_is_reached_alone_by_its_documented_name_and_monit_shows_all(pm2: Pm2) -> None:
+    await pm2("start", "ecosystem.config.js")
+    await until(pm2.is_healthy)
+    await until(lambda: pm2.count("engine started") == 1)
+    watching = pexpect.spawn("pm2", ["monit"], env=pm2.environment, dimensions=(50, 200), encoding="utf-8", timeout=30)
+    waiting = {name[:10] for name in SERVICES}  # it shortens long names
+    while waiting:
+        found = sorted(waiting)
+        waiting.remove(found[watching.expect_exact(found)])
+    watching.sendcontrol("c")
+    watching.expect(pexpect.EOF)
+
+    before = await pm2.listed()
+    for name in SERVICES:
+        await pm2("restart", name)
+        now = await pm2.listed()
+        assert [one for one in SERVICES if now[one]["pid"] != before[one]["pid"]] == [name]
+        assert name in await pm2("logs", name, "--nostream", "--lines", "5")
+        before = now
+    await until(pm2.is_healthy)
+    for count, name in enumerate(SERVICES, 1):
+        await pm2("stop", name)
+        assert list((await pm2.statuses()).values()) == ["stopped"] * count + ["online"] * (len(SERVICES) - count)
+    assert [line["event"] for line in pm2.log()][-1] == "engine stopped"
 
 
 async def test_a_configuration_error_is_not_tried_again(pm2: Pm2) -> None:
