@@ -76,8 +76,10 @@ def _rows(home: "Home", contents: "TradingContents", fee_percent: Decimal) -> "S
     from config.accounts import describe_accounts
     from config.engine_settings_file import EngineSettingsFile
     from config.trading_files import parse_trading
+    from core.decisions.heed_source import frame_to_judge, heed_operator
     from core.decisions.judge_source import judge_source
     from core.model.money import ZERO
+    from core.model.reading import Known
     from operations.journal_file import read_only
     from operations.preview import Candidate, preview_account
     from operations.views import read_passes
@@ -88,13 +90,15 @@ def _rows(home: "Home", contents: "TradingContents", fee_percent: Decimal) -> "S
     names = {share.source for entry in config.weights for share in entry.sources if share.weight > ZERO}
     now, files, passes = clock.now(), DepthFiles(home, clock), read_passes(home.last_passes)
     with read_only(home.journal) as journal:
-        last_good = journal.last_frames()
-        judged = {
-            name: judge_source(
-                name, files.read_frame(name), last_good.get(name), settings.load().source(name).staleness, now
-            )
-            for name in sorted(names)
-        }
+        judged = {}
+        for name in sorted(names):
+            reading, last_good = files.read_frame(name), journal.last_frames().get(name)
+            operator = journal.standings().for_source(name)
+            if isinstance(reading, Known):
+                frame = frame_to_judge(settings.min_depth_change(name), operator, last_good, reading.value)
+                reading = Known(frame, reading.read_at)
+            policy = settings.load().source(name).staleness
+            judged[name] = heed_operator(judge_source(name, reading, last_good, policy, now), operator)
         candidate = Candidate(config, judged, settings.limits(), journal.standings(), fee_percent, now)
         rows = [
             preview_account(candidate, one.policy, journal.ledgers(one.account), passes.get(one.account))

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from core.decisions.dampen_source import dampen_source
+from core.decisions.heed_source import frame_to_judge, heed_operator
 from core.decisions.judge_source import JudgedSource, SourceUse, StalenessPolicy, judge_source
-from core.decisions.limit_source import limit_source
 from core.decisions.merge_signals import merge_signals
 from core.model.failures import StorageFailure
 from core.model.identity import AccountId, SourceName, Symbol
 from core.model.money import ZERO
 from core.model.reading import Known, Reading, Unknown
 from core.model.signal import MergedTarget, SourceFrame
-from core.model.standing import Standing
 from core.model.target import Targets, TradingConfig
 from core.ports.clock import Clock
 from core.ports.journal import Journal
@@ -139,15 +137,13 @@ class SignalManager:
         last_good = self.previous_signals.get(source)
         operator = self._journal.standings().for_source(source)
         if isinstance(reading, Known):
-            frame = dampen_source(self._settings.min_depth_change(source), last_good, reading.value)
-            frame = limit_source(operator.standing, last_good, frame) if operator else frame
+            frame = frame_to_judge(self._settings.min_depth_change(source), operator, last_good, reading.value)
             reading = Known(frame, reading.read_at)
             self.previous_signals[source] = frame
             if _is_news(self._journal.last_frames().get(source), frame):
                 await self._journal.remember_frame(frame)
-        judged = judge_source(source, reading, last_good, self._policies.get(source, StalenessPolicy()), now)
-        if operator and operator.standing is Standing.FLAT:
-            judged = JudgedSource(source, SourceUse.FLATTEN, judged.frame, str(operator))
+        policy = self._policies.get(source, StalenessPolicy())
+        judged = heed_operator(judge_source(source, reading, last_good, policy, now), operator)
         before = self._judged.get(source)
         if before is None or (before.use, before.reason) != (judged.use, judged.reason):
             is_quiet = before is None and judged.use is SourceUse.FOLLOW

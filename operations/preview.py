@@ -27,6 +27,9 @@ from core.model.target import Targets, TradingConfig
 ANY_AGE_SECONDS = 1e9
 HUNDRED = Decimal(100)
 
+Decided = tuple[Decision | None, bool]
+"""The decision that would be in force, and whether it lifts a restriction."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreviewedOrder:
@@ -101,17 +104,23 @@ def preview_account(
     targets = Targets(0, candidate.config.version, merge.targets, merge.unready)
     wanted = wanted_targets(policy, targets, ledgers, candidate.standings, candidate.limits)
     by_symbol = {ledger.symbol: ledger for ledger in ledgers}
-    return [
-        _preview(
-            candidate,
-            policy,
-            target,
-            by_symbol.get(symbol) or SymbolLedger(policy.account, symbol),
-            report,
-            merge.unready.get(symbol, ""),
-        )
-        for symbol, target in wanted.items()
-    ]
+    sizes = {ledger.symbol: _size_of(ledger, report) for ledger in ledgers}
+    rows = []
+    for symbol, target in wanted.items():
+        ledger = by_symbol.get(symbol) or SymbolLedger(policy.account, symbol)
+        others = sum((size for other, size in sizes.items() if other != symbol), ZERO)
+        decided = _decided(candidate, target, ledger, report, others)
+        if not isinstance(decided, str) and decided[0] is not None:
+            sizes[symbol] = abs(decided[0].quantity) * (decided[0].price or ZERO)
+        rows.append(_preview(candidate, policy, target, ledger, report, decided, merge.unready.get(symbol, "")))
+    return rows
+
+
+def _size_of(ledger: SymbolLedger, report: PassReport | None) -> Decimal:
+    """The value in USDT of what was decided, or is ours without a decision."""
+    decision = ledger.decision
+    price = (decision.price if decision else None) or (report.prices.get(ledger.symbol) if report else None)
+    return abs(decision.quantity if decision else ledger.owned) * (price or ZERO)
 
 
 def _preview(
@@ -120,13 +129,13 @@ def _preview(
     target: MergedTarget,
     ledger: SymbolLedger,
     report: PassReport | None,
+    decided: Decided | str,
     unready: str,
 ) -> Preview:
     held = _held(ledger, report)
     nothing = Preview(str(ledger.account), ledger.symbol, target.depth, target.leverage, held, None, (), ZERO, "")
     if report is None or report.snapshot is None or held is None:
         return replace(nothing, why="the position is unknown: the account was not read")
-    decided = _decided(candidate, target, ledger, report)
     if isinstance(decided, str):
         return replace(nothing, why=decided)
     decision, is_lifted = decided
@@ -163,17 +172,17 @@ def _why_it_waits(
 
 
 def _decided(
-    candidate: Candidate, target: MergedTarget, ledger: SymbolLedger, report: PassReport
-) -> tuple[Decision | None, bool] | str:
+    candidate: Candidate, target: MergedTarget, ledger: SymbolLedger, report: PassReport | None, others: Decimal
+) -> Decided | str:
     """The decision that would be in force and whether it lifts a restriction, or why it cannot be sized."""
-    if not asks_for_decision(ledger, target) or report.snapshot is None:
+    if not asks_for_decision(ledger, target) or report is None or report.snapshot is None:
         return ledger.decision, False
     if target.symbol not in report.rules and not target.is_flat:
         return _by_value_alone(target, report)
     quotes = {symbol: Known(Quote(price, report.at), report.at) for symbol, price in report.prices.items()}
     readings = Readings(report.snapshot, quotes, Known(report.rules, report.at))
     limits = replace(candidate.limits, max_quote_age_seconds=ANY_AGE_SECONDS)
-    events = decide(ledger, target, readings, candidate.config.version, candidate.now, limits)
+    events = decide(ledger, target, readings, candidate.config.version, candidate.now, limits, Known(others, report.at))
     if isinstance(events, str):
         return events
     is_lifted = any(isinstance(event, StandingChanged) for event in events)

@@ -19,6 +19,7 @@ from config.home import HOME_VARIABLE, Home
 from core.model.identity import AccountId
 from core.model.policy import AccountPolicy
 from core.model.signal import SourceFrame, SourceSignal, SourceStatus
+from core.model.standing import Verb
 from operations.command_files import CommandFiles
 from operations.control_api import make_control_api
 from operations.engine_lock import EngineLock, running_engine
@@ -208,10 +209,10 @@ def test_status_says_what_was_never_read_and_check_tells_by_exit_code(home: Home
         assert run("status", "--check").exit_code == 0
 
 
-def publish(home: Home) -> None:
+def publish(home: Home, btc: str = "0.1", eth: str = "-0.1") -> None:
     now = WallClock().now()
     signals = tuple(
-        SourceSignal(TRADINGVIEW, name, D(depth), now) for name, depth in (("BTCUSDT", "0.1"), ("ETHUSDT", "-0.1"))
+        SourceSignal(TRADINGVIEW, name, D(depth), now) for name, depth in (("BTCUSDT", btc), ("ETHUSDT", eth))
     )
     frame = SourceFrame(TRADINGVIEW, 1, now, now, None, SourceStatus.OK, "", authenticated=True, signals=signals)
     publish_frame(home, frame)
@@ -389,6 +390,45 @@ def test_preview_says_what_would_keep_an_order_from_being_sent(home: Home) -> No
 
     assert row["orders"][0]["purpose"] == "increase"
     assert row["why"].startswith("reduce_only: engine: the exchange holds 0.02")
+
+
+def previewed(*arguments: str) -> dict[str, Any]:
+    return {row["symbol"]: row for row in as_json("preview", *arguments)["symbols"] if row["account"] == "bybit"}
+
+
+def test_preview_leaves_out_the_changes_of_a_source_that_are_too_small_to_follow(home: Home) -> None:
+    live_at(home, enter)
+    publish(home, btc="0.103", eth="-0.12")
+    home.engine_settings.write_text(json.dumps({"sources": {"tradingview": {"min_depth_change_ratio": 0.05}}}))
+
+    rows = previewed()
+
+    assert (rows["BTCUSDT"]["orders"], D(rows["BTCUSDT"]["target"])) == ([], D("0.06"))
+    assert [order["purpose"] for order in rows["ETHUSDT"]["orders"]] == ["increase"]
+
+
+@pytest.mark.parametrize(("verb", "purposes"), [(Verb.HALT, []), (Verb.FLATTEN, ["close"])])
+def test_preview_heeds_what_the_operator_set_over_a_source(home: Home, verb: Verb, purposes: list[str]) -> None:
+    async def story(world: World) -> None:
+        await enter(world)
+        world.commands.give(verb, source="tradingview")
+        await world.executor.execute()
+
+    live_at(home, story)
+    publish(home, btc="0.2")
+
+    assert [order["purpose"] for order in previewed()["BTCUSDT"]["orders"]] == purposes
+
+
+def test_preview_shares_the_accounts_cap_between_its_symbols_as_the_engine_does(home: Home) -> None:
+    live_at(home, enter)
+    publish(home, btc="0.2", eth="-0.2")
+    home.engine_settings.write_text(json.dumps({"risk": {"max_account_notional_usd": 7000}}))
+
+    rows = previewed()
+
+    assert (D(rows["BTCUSDT"]["target"]), D(rows["ETHUSDT"]["target"])) == (D("0.08"), D("-1.2"))
+    assert "7000 USDT per account" in rows["BTCUSDT"]["why"]
 
 
 LIVE = {"bybit": {"api_key": "key-one", "api_secret": "secret-one", "mode": "live"}}
