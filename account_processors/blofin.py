@@ -5,20 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from account_processors.blofin_codes import CODES
-from account_processors.books import Book, levels_of
-from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, quote_of, quotes_of, unified
+from account_processors.books import Book, book_of
+from account_processors.dialect import AccountValue, Call, Dialect, Profile, positions_of, quote_of, quotes_of, unified
 from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
-from account_processors.orders import OrderFields, base_quantity
+from account_processors.orders import OrderFields
 from account_processors.outcomes import CallFailed
-from account_processors.passport import (
-    Finding,
-    fee_tier,
-    margin_mode_finding,
-    position_mode_finding,
-    trading_right,
-    withdrawal_right,
-)
+from account_processors.passport import Finding, usual_findings
 from account_processors.replies import Envelope, MalformedReply, Row, rows_of
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
@@ -133,21 +126,13 @@ class Blofin(Dialect):
 
     async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
         """One unpaged list; sizes are signed in net mode and unsigned in hedge mode."""
-        positions: dict[Symbol, Position] = {}
-        for row in rows_of((await self._client.read(POSITIONS)).data, "positions"):
-            amount = row.decimal("positions") * row.choice("positionSide", DIRECTIONS)
-            instrument = listing.instrument_of(row.text("instId")) if amount else None
-            if instrument is None:
-                continue
-            held = Position(
-                instrument.symbol,
-                base_quantity(amount, instrument),
-                row.choice("marginMode", MODES),
-                row.optional_decimal("averagePrice"),
-                row.optional_decimal("unrealizedPnl"),
-            )
-            add_position(positions, held)
-        return positions
+        return positions_of(
+            rows_of((await self._client.read(POSITIONS)).data, "positions"),
+            ("instId", "averagePrice", "unrealizedPnl"),
+            listing,
+            lambda row: row.decimal("positions") * row.choice("positionSide", DIRECTIONS),
+            lambda row: row.choice("marginMode", MODES),
+        )
 
     async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
         """One symbol, or all tickers in one call; the mark price would cost another."""
@@ -190,8 +175,7 @@ class Blofin(Dialect):
         """50 levels."""
         asked = {"instId": instrument.exchange_symbol, "size": "50"}
         (book,) = rows_of((await self._client.read(BOOKS, asked)).data, "books")[:1] or [Row(None, "books")]
-        at = self._client.clock_offset.to_ours(book.time("ts"))
-        return Book(levels_of(book.fields.get("bids"), instrument), levels_of(book.fields.get("asks"), instrument), at)
+        return book_of(book, ("bids", "asks"), instrument, self._client.clock_offset.to_ours(book.time("ts")))
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the history, newest first."""
@@ -217,13 +201,12 @@ class Blofin(Dialect):
     async def inspect(self) -> list[Finding]:
         """What the key may do, where the exchange tells it, and the position mode."""
         mode = Row((await self._client.read(POSITION_MODE)).data, "position-mode")
-        return [
-            trading_right(may_trade=await self._may_trade()),
-            withdrawal_right(may_withdraw=None),
-            margin_mode_finding(MarginMode.ISOLATED, scope="every order, which carries it", remedy_id=""),
-            position_mode_finding(is_one_way=mode.choice("positionMode", POSITION_MODES), remedy_id=USE_ONE_WAY),
-            fee_tier(""),
-        ]
+        return usual_findings(
+            scope="every order, which carries it",
+            is_one_way=mode.choice("positionMode", POSITION_MODES),
+            remedy_id=USE_ONE_WAY,
+            may_trade=await self._may_trade(),
+        )
 
     async def _may_trade(self) -> bool | None:
         try:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
-from account_processors.replies import MalformedReply
+from account_processors.replies import MalformedReply, Row
 from core.model.failures import InvalidInput
 from core.model.instrument import Instrument
 from core.model.money import positive_decimal
@@ -35,6 +35,12 @@ class Book:
         crossed = bool(self.bids and self.asks) and self.bids[0][0] >= self.asks[0][0]
         if not (falling and rising) or crossed:
             raise InvalidInput("book: the levels are not in order, or bid and ask cross")
+
+
+def book_of(row: Row, sides: tuple[str, str], instrument: Instrument, at: datetime) -> Book:
+    """The book whose bids and asks stand in the two named fields."""
+    bids, asks = (levels_of(row.fields.get(side), instrument) for side in sides)
+    return Book(bids, asks, at)
 
 
 def levels_of(rows: object, instrument: Instrument) -> tuple[Level, ...]:

@@ -6,27 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from account_processors.books import Book, levels_of
-from account_processors.bybit_calls import (
-    ACCOUNT_INFO,
-    BUDGETS,
-    CANCEL,
-    CREATE,
-    HISTORY,
-    INSTRUMENTS,
-    LEVERAGE,
-    ORDERBOOK,
-    POSITIONS,
-    QUERY_API,
-    REALTIME,
-    REDUCE,
-    SET_LEVERAGE,
-    SET_MARGIN_MODE,
-    SWITCH_MODE,
-    TICKERS,
-    TIME,
-    WALLET,
-)
+from account_processors import bybit_calls as calls
+from account_processors import passport
+from account_processors.books import Book, book_of
 from account_processors.bybit_codes import CODES
 from account_processors.dialect import (
     ONE_WAY_REMEDY,
@@ -36,23 +18,15 @@ from account_processors.dialect import (
     Call,
     Dialect,
     Profile,
-    add_position,
+    positions_of,
     quote_of,
     quotes_of,
     unified,
 )
 from account_processors.instruments import Listing, make_listing
 from account_processors.orders import OrderFields
-from account_processors.passport import (
-    Finding,
-    account_kind,
-    fee_tier,
-    margin_mode_finding,
-    position_mode_finding,
-    trading_right,
-    withdrawal_right,
-)
 from account_processors.replies import Envelope, MalformedReply, Row
+from account_processors.shared_question import SharedQuestion
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ONE, ZERO, plain
@@ -108,7 +82,7 @@ class Bybit(Dialect):
         margin_mode_in_order=False,
         needs_passphrase=False,
         codes=CODES,
-        budgets=BUDGETS,
+        budgets=calls.BUDGETS,
         options={"recvWindow": 5000},
         ban_codes=frozenset({"HTTP 403", "10018"}),
         reset_headers=(
@@ -119,7 +93,7 @@ class Bybit(Dialect):
 
     def __init__(self, client: "CcxtClient") -> None:
         super().__init__(client)
-        self._asking_mode: asyncio.Task[MarginMode] | None = None
+        self._margin_mode = SharedQuestion(self._ask_margin_mode)
 
     @staticmethod
     def envelope(body: object) -> Envelope:
@@ -137,17 +111,16 @@ class Bybit(Dialect):
 
     async def ask_time(self) -> datetime:
         """The time that stands in every answer."""
-        return _row(await self._client.read(TIME)).time("time")
+        return _row(await self._client.read(calls.TIME)).time("time")
 
     async def list_instruments(self) -> Listing:
         """All linear contracts; sizes are in coins."""
-        rows = await self._pages(INSTRUMENTS, {**LINEAR, "limit": 1000})
+        rows = await self._pages(calls.INSTRUMENTS, {**LINEAR, "limit": 1000})
         return make_listing(rows, "symbol", _is_usdt_perpetual, _instrument)
 
     async def read_value(self) -> AccountValue:
         """The USDT coin of the unified account."""
-        answer = await self._client.read(WALLET, {"accountType": "UNIFIED"})
-        accounts = _row(answer).row("result").rows("list")
+        accounts = (await self._result(calls.WALLET, {"accountType": "UNIFIED"})).rows("list")
         if len(accounts) != 1:
             raise MalformedReply(f"wallet-balance: {len(accounts)} accounts, expected one")
         for coin in accounts[0].rows("coin"):
@@ -158,25 +131,13 @@ class Bybit(Dialect):
 
     async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
         """Every page; flat symbols come as rows of size zero."""
-        positions: dict[Symbol, Position] = {}
-        for row in await self._pages(POSITIONS, {**LINEAR, "settleCoin": "USDT", "limit": 200}):
-            size = row.decimal("size")
-            instrument = listing.instrument_of(row.text("symbol")) if size else None
-            if instrument is None:
-                continue
-            held = Position(
-                instrument.symbol,
-                size * row.choice("side", SIDES).sign,
-                entry_price=row.optional_decimal("avgPrice"),
-                unrealized_profit=row.optional_decimal("unrealisedPnl"),
-            )
-            add_position(positions, held)
-        return positions
+        rows = await self._pages(calls.POSITIONS, {**LINEAR, "settleCoin": "USDT", "limit": 200})
+        return positions_of(rows, ("symbol", "avgPrice", "unrealisedPnl"), listing, _signed_size)
 
     async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
         """One symbol, or all linear tickers in one call."""
         only = {"symbol": instruments[0].exchange_symbol} if len(instruments) == 1 else {}
-        answer = _row(await self._client.read(TICKERS, {**LINEAR, **only}))
+        answer = _row(await self._client.read(calls.TICKERS, {**LINEAR, **only}))
         at = self._client.clock_offset.to_ours(answer.time("time"))
         names = ("lastPrice", "bid1Price", "ask1Price", "markPrice")
         rows = answer.row("result").rows("list")
@@ -194,14 +155,14 @@ class Bybit(Dialect):
             "positionIdx": 0,
             "orderLinkId": intent.client_order_id,
         }
-        answer = await self._client.write(REDUCE if intent.reduce_only else CREATE, order)
+        answer = await self._client.write(calls.REDUCE if intent.reduce_only else calls.CREATE, order)
         return _row(answer).row("result").text("orderId")
 
     async def find(self, instrument: Instrument, client_order_id: ClientOrderId) -> OrderReport | None:
         """The live list, which also shows the newest closed orders, then the history."""
         wanted = {**LINEAR, "symbol": instrument.exchange_symbol, "orderLinkId": client_order_id}
-        for call in (REALTIME, HISTORY):
-            rows = _row(await self._client.read(call, wanted)).row("result").rows("list")
+        for call in (calls.REALTIME, calls.HISTORY):
+            rows = (await self._result(call, wanted)).rows("list")
             found = [row for row in rows if row.text("orderLinkId") == client_order_id]
             if len(found) != len(rows):
                 raise MalformedReply(f"{call.path}: orders that were not asked for")
@@ -213,79 +174,73 @@ class Bybit(Dialect):
     async def cancel(self, instrument: Instrument, client_order_id: ClientOrderId) -> None:
         """By our id."""
         asked = {**LINEAR, "symbol": instrument.exchange_symbol, "orderLinkId": client_order_id}
-        await self._client.write(CANCEL, asked)
+        await self._client.write(calls.CANCEL, asked)
 
     async def read_book(self, instrument: Instrument) -> Book:
         """25 levels."""
-        answer = _row(await self._client.read(ORDERBOOK, {**LINEAR, "symbol": instrument.exchange_symbol, "limit": 25}))
-        book = answer.row("result")
-        at = self._client.clock_offset.to_ours(book.time("ts"))
-        return Book(levels_of(book.fields.get("b"), instrument), levels_of(book.fields.get("a"), instrument), at)
+        book = await self._result(calls.ORDERBOOK, {**LINEAR, "symbol": instrument.exchange_symbol, "limit": 25})
+        return book_of(book, ("b", "a"), instrument, self._client.clock_offset.to_ours(book.time("ts")))
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the history, newest first."""
         asked = {**LINEAR, "symbol": instrument.exchange_symbol, "limit": 50}
-        rows = _row(await self._client.read(HISTORY, asked)).row("result").rows("list")
+        rows = (await self._result(calls.HISTORY, asked)).rows("list")
         return [row.optional_text("orderLinkId") for row in rows]
 
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:
         """The account's margin mode and the symbol's leverage, which its row tells also when flat."""
         asked = {**LINEAR, "symbol": instrument.exchange_symbol}
-        mode, positions = await asyncio.gather(self._margin_mode(), self._client.read(LEVERAGE, asked))
-        rows = _row(positions).row("result").rows("list")
+        mode, positions = await asyncio.gather(self._margin_mode.answer(), self._result(calls.LEVERAGE, asked))
+        rows = positions.rows("list")
         if len(rows) != 1:
             raise MalformedReply(f"{instrument.symbol}: {ONE_WAY_REMEDY}" if rows else "position/list: no row")
         return SymbolSettings(mode, rows[0].decimal("leverage"))
 
-    async def _margin_mode(self) -> MarginMode:
-        """Asked once for all symbols that want it in the same turn of the loop; a later one gets a later answer."""
-        if self._asking_mode is None:
-            self._asking_mode = asyncio.create_task(self._ask_margin_mode())
-            # Whoever asked may be gone when it fails, and then nobody else looks at the failure.
-            self._asking_mode.add_done_callback(_look_at_failure)
-        return await asyncio.shield(self._asking_mode)
-
     async def _ask_margin_mode(self) -> MarginMode:
-        self._asking_mode = None
-        return _row(await self._client.read(ACCOUNT_INFO)).row("result").choice("marginMode", MARGIN_MODES)
+        return (await self._result(calls.ACCOUNT_INFO)).choice("marginMode", MARGIN_MODES)
 
     async def set_leverage(self, instrument: Instrument, leverage: Decimal, margin_mode: MarginMode) -> None:
         """Both sides alike, as one-way mode wants it; "not modified" is 110043."""
         text = plain(leverage)
         asked = {**LINEAR, "symbol": instrument.exchange_symbol, "buyLeverage": text, "sellLeverage": text}
-        await self._client.write(SET_LEVERAGE, asked)
+        await self._client.write(calls.SET_LEVERAGE, asked)
 
     async def set_margin_mode(self, instrument: Instrument, margin_mode: MarginMode) -> None:
         """Refused: on Bybit the mode is the whole account's."""
         raise self._client.refusal(RefusalReason.MARGIN_MODE_MISMATCH, ACCOUNT_WIDE.format(mode=margin_mode))
 
-    async def inspect(self) -> list[Finding]:
+    async def inspect(self) -> list[passport.Finding]:
         """The key's rights, the account's kind, margin mode and position mode."""
-        key = _row(await self._client.read(QUERY_API)).row("result")
-        mode = _row(await self._client.read(ACCOUNT_INFO)).row("result").choice("marginMode", MARGIN_MODES)
-        rows = _row(await self._client.read(LEVERAGE, {**LINEAR, "symbol": "BTCUSDT"})).row("result").rows("list")
+        key = await self._result(calls.QUERY_API)
+        mode = await self._ask_margin_mode()
+        rows = (await self._result(calls.LEVERAGE, {**LINEAR, "symbol": "BTCUSDT"})).rows("list")
         rights = key.row("permissions").fields
         return [
-            trading_right(may_trade=key.text("readOnly") == "0" and "Order" in str(rights.get("ContractTrade"))),
-            withdrawal_right(may_withdraw="Withdraw" in str(rights.get("Wallet"))),
-            account_kind(is_right=key.text("uta") == "1", kind="unified trading account", remedy=UPGRADE),
-            margin_mode_finding(mode, scope="the whole account", remedy_id=USE_ISOLATED),
-            position_mode_finding(is_one_way=len(rows) == 1, remedy_id=USE_ONE_WAY),
-            fee_tier(key.optional_text("vipLevel")),
+            passport.trading_right(
+                may_trade=key.text("readOnly") == "0" and "Order" in str(rights.get("ContractTrade"))
+            ),
+            passport.withdrawal_right(may_withdraw="Withdraw" in str(rights.get("Wallet"))),
+            passport.account_kind(is_right=key.text("uta") == "1", kind="unified trading account", remedy=UPGRADE),
+            passport.margin_mode_finding(mode, scope="the whole account", remedy_id=USE_ISOLATED),
+            passport.position_mode_finding(is_one_way=len(rows) == 1, remedy_id=USE_ONE_WAY),
+            passport.fee_tier(key.optional_text("vipLevel")),
         ]
 
     async def apply(self, remedy: str) -> None:
         """Isolated margin for the account, or one-way mode for all USDT symbols."""
         if remedy == USE_ISOLATED:
-            await self._client.write(SET_MARGIN_MODE, {"setMarginMode": "ISOLATED_MARGIN"})
+            await self._client.write(calls.SET_MARGIN_MODE, {"setMarginMode": "ISOLATED_MARGIN"})
         else:
-            await self._client.write(SWITCH_MODE, {**LINEAR, "coin": "USDT", "mode": 0})
+            await self._client.write(calls.SWITCH_MODE, {**LINEAR, "coin": "USDT", "mode": 0})
+
+    async def _result(self, call: Call, asked: Mapping[str, object] | None = None) -> Row:
+        return _row(await self._client.read(call, asked)).row("result")
 
     async def _pages(self, call: Call, asked: Mapping[str, object]) -> list[Row]:
         rows: list[Row] = []
         cursor: dict[str, object] = {}
         for _ in range(MOST_PAGES):
-            result = _row(await self._client.read(call, {**asked, **cursor})).row("result")
+            result = await self._result(call, {**asked, **cursor})
             rows += result.rows("list")
             next_cursor = result.optional_text("nextPageCursor")
             if not next_cursor:
@@ -296,6 +251,11 @@ class Bybit(Dialect):
 
 def _row(answer: Envelope) -> Row:
     return Row(answer.data, "answer")
+
+
+def _signed_size(row: Row) -> Decimal:
+    size = row.decimal("size")
+    return size * row.choice("side", SIDES).sign if size else ZERO
 
 
 def _is_usdt_perpetual(row: Row) -> bool:
@@ -315,8 +275,3 @@ def _instrument(row: Row) -> Instrument:
         contract_size=ONE,
         tradable=row.text("status") == "Trading",
     )
-
-
-def _look_at_failure(task: "asyncio.Task[MarginMode]") -> None:
-    if not task.cancelled():
-        task.exception()

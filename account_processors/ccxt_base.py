@@ -230,7 +230,8 @@ class CcxtExchange:
         listing = self._instruments.last or await self._listing()
         if isinstance(listing, Unknown):
             return listing
-        return listing.value.instruments.get(symbol) or Unknown(f"{symbol} is not listed on {self._account.exchange}")
+        exchange = self._account.exchange
+        return listing.value.instruments.get(symbol) or Unknown(f"{symbol}: {exchange} lists no perpetual of that name")
 
     async def _positions(self, listing: Listing) -> Mapping[Symbol, Position]:
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from account_processors.books import Book
 from account_processors.instruments import Listing, Unnameable
 from account_processors.limiter import Budget, Lane
+from account_processors.orders import base_quantity
 from account_processors.outcomes import CodeTable
 from account_processors.replies import Envelope, MalformedReply, Row
 from core.model.failures import InvalidInput
@@ -72,6 +73,7 @@ class Profile:
         key_names: What ccxt calls the parts of a key; an empty name is not asked for.
         repeats_closes: Whether a close without an answer is sent again under its own id, see `Capabilities`.
         reset_headers: Headers that say when a limit ends, in lower case, and their unit.
+        is_witnessed: Whether the texts of answers are kept for who asked, as ccxt's unified methods need.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Profile:
     key_names: tuple[str, str, str] = ("apiKey", "secret", "password")
     repeats_closes: bool = False
     reset_headers: tuple[tuple[str, str], ...] = (("retry-after", RETRY_AFTER_SECONDS),)
+    is_witnessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +204,43 @@ def unified(base_coin: str) -> Symbol:
         raise Unnameable(str(error)) from None
 
 
-def add_position(positions: dict[Symbol, Position], held: Position) -> None:
-    """Take in one row.
+def positions_of(
+    rows: Iterable[Row],
+    names: tuple[str, str, str],
+    listing: Listing,
+    amount_of: Callable[[Row], Decimal],
+    mode_of: Callable[[Row], MarginMode | None] = lambda _: None,
+) -> dict[Symbol, Position]:
+    """The open positions among an exchange's rows; rows of nothing and of what is not ours to read are left out.
+
+    Args:
+        rows: One per position.
+        names: Where the exchange's symbol, the entry price and the unrealized profit stand.
+        listing: What is listed.
+        amount_of: The signed size in the exchange's unit.
+        mode_of: The position's own margin mode, None where the row does not tell it.
 
     Raises:
-        MalformedReply: If the symbol is held both ways at once, which one signed quantity cannot say.
+        MalformedReply: If a row cannot be read, names something that was never listed, or is the other side of a
+            symbol that is held already.
     """
-    if held.symbol in positions:
-        raise MalformedReply(f"{held.symbol} is held both long and short (hedge mode): {ONE_WAY_REMEDY}")
-    positions[held.symbol] = held
+    symbol, entry_price, profit = names
+    positions: dict[Symbol, Position] = {}
+    for row in rows:
+        amount = amount_of(row)
+        instrument = listing.instrument_of(row.text(symbol)) if amount else None
+        if instrument is None:
+            continue
+        if instrument.symbol in positions:
+            raise MalformedReply(f"{instrument.symbol} is held both long and short (hedge mode): {ONE_WAY_REMEDY}")
+        positions[instrument.symbol] = Position(
+            instrument.symbol,
+            base_quantity(amount, instrument),
+            mode_of(row),
+            row.optional_decimal(entry_price),
+            row.optional_decimal(profit),
+        )
+    return positions
 
 
 def quotes_of(

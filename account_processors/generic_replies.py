@@ -35,19 +35,26 @@ def _innermost(row: Row) -> tuple[str, str]:
     return next((code for code in codes if code not in ("", "0")), ""), next((text for text in words if text), "")
 
 
-def read_market(market: Mapping[str, Any], precision_mode: int) -> Instrument:
-    """A market of ccxt as our rules; contract size and step must be told."""
-    row, limits = Row(market, str(market.get("symbol"))), Row(market, str(market.get("symbol"))).row("limits")
+def read_market(row: Row, precision_mode: int, market_limit_field: str) -> Instrument:
+    """A market of ccxt as our rules; contract size and step must be told.
+
+    Args:
+        row: As ccxt unified it.
+        precision_mode: Ccxt's way to write steps for the exchange.
+        market_limit_field: Where the exchange itself writes the largest market order, empty where ccxt knows.
+    """
+    limits = row.row("limits")
     size = row.decimal("contractSize")
     told = row.row("precision").decimal("amount")
     step = (Decimal(1).scaleb(-int(told)) if precision_mode == ccxt.DECIMAL_PLACES else told) * size
     amounts = limits.row("amount")
     market_amounts = Row(limits.fields.get("market") or {}, "limits.market")
-    largest = market_amounts.optional_decimal("max") or amounts.optional_decimal("max")
+    told_limit = row.row("info").decimal(market_limit_field) if market_limit_field else None
+    largest = told_limit or market_amounts.optional_decimal("max") or amounts.optional_decimal("max")
     smallest = amounts.optional_decimal("min")
     return Instrument(
         symbol=unified(row.text("base")),
-        exchange_symbol=row.text("id"),
+        exchange_symbol=row.text("symbol"),
         lot_step=step,
         min_quantity=smallest * size if smallest else step,
         max_market_quantity=largest * size if largest else UNLIMITED,
@@ -55,7 +62,7 @@ def read_market(market: Mapping[str, Any], precision_mode: int) -> Instrument:
         max_leverage=Row(limits.fields.get("leverage") or {}, "limits.leverage").optional_decimal("max")
         or MAX_LEVERAGE,
         contract_size=size,
-        tradable=market.get("active") is not False,
+        tradable=row.fields.get("active") is not False,
     )
 
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from account_processors.outcomes import Absence, CodeTable, Unproven
+from account_processors.generic_codes import BINANCE_CODES, HYPERLIQUID_CODES, OKX_CODES
+from account_processors.limiter import Budget
+from account_processors.outcomes import CodeTable
+from account_processors.passport import Finding, account_kind, trading_right, withdrawal_right
 from account_processors.replies import MalformedReply, Row
-from core.model.order import RefusalReason as Why
 
+SPOT_LEVEL = "1"
 ValueParts = tuple[Decimal, Decimal]
 Place = Callable[[Any, Mapping[str, object]], Awaitable[str]]
 """ccxt's object, and symbol, type, side, amount, price and params as createOrder has them."""
@@ -31,6 +34,17 @@ class Traits:
         options: Further options of the ccxt class.
         place: Sends an order without ccxt's own unified call; returns the exchange's id.
         error_of: Code and words of an error's body, None for the general way.
+        balance: Reads the raw balance otherwise than by ccxt's unified call.
+        rights_of: What the exchange tells of the key and the account, None where it tells nothing.
+        positions_place: The members of an answer that lead to the list of positions, None where that is not known.
+        signed_size_field: Where a position's own row has its signed size, empty where side and size are taken.
+        market_limit_field: Where a market's own row has the largest market order, empty where ccxt reads it.
+        is_mode_told: Whether every position tells its margin mode, so that one without cannot be read.
+        has_mode_in_leverage: Whether the leverage call takes the margin mode.
+        budget: The published limit, None for one call in ccxt's pause.
+        write_budget: The published limit of orders and settings where it is one of its own.
+        weights: What markets, time, balance, tickers, another read, a look-up and a write cost of it, else 1.
+        ban_codes: Codes that may mean that the address is banned for a while.
     """
 
     settle: str = "USDT"
@@ -45,6 +59,17 @@ class Traits:
     options: Mapping[str, object] = field(default_factory=dict)
     place: Place | None = None
     error_of: Callable[[Row], tuple[str, str]] | None = None
+    balance: Callable[[Any], Awaitable[Any]] | None = None
+    rights_of: Callable[[Any], Awaitable[list[Finding]]] | None = None
+    positions_place: tuple[str, ...] | None = None
+    signed_size_field: str = ""
+    market_limit_field: str = ""
+    is_mode_told: bool = False
+    has_mode_in_leverage: bool = True
+    budget: Budget | None = None
+    write_budget: Budget | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    ban_codes: frozenset[str] = frozenset()
 
 
 def _binance_value(info: object) -> ValueParts:
@@ -69,6 +94,39 @@ def _hyperliquid_value(info: object) -> ValueParts:
     return state.row("marginSummary").decimal("accountValue") - profit, profit
 
 
+async def _hyperliquid_balance(exchange: Any) -> Any:  # noqa: ANN401 - ccxt is untyped
+    """Ccxt would take an account whose kind cannot be read for a standard one; then its value would be wrong."""
+    asked = {"type": "userAbstraction", "user": exchange.walletAddress}
+    kind = str(await exchange.publicPostInfo(asked)).strip('"')
+    if kind in ("unifiedAccount", "portfolioMargin"):
+        raise MalformedReply(
+            f"the account is of the kind {kind}, whose value stands among its spot balances: make it a standard one"
+        )
+    return await exchange.fetch_balance()
+
+
+async def _binance_rights(exchange: Any) -> list[Finding]:  # noqa: ANN401 - ccxt is untyped
+    told = Row(await exchange.sapiGetAccountApiRestrictions(), "apiRestrictions")
+    return [
+        trading_right(may_trade=told.flag("enableFutures")),
+        withdrawal_right(may_withdraw=told.flag("enableWithdrawals")),
+    ]
+
+
+async def _okx_rights(exchange: Any) -> list[Finding]:  # noqa: ANN401 - ccxt is untyped
+    (told,) = Row(await exchange.privateGetAccountConfig(), "config").rows("data")
+    rights = told.text("perm").split(",")
+    return [
+        trading_right(may_trade="trade" in rights),
+        withdrawal_right(may_withdraw="withdraw" in rights),
+        account_kind(
+            is_right=told.text("acctLv") != SPOT_LEVEL,
+            kind="account that can hold perpetuals",
+            remedy="switch its mode from spot to futures at OKX",
+        ),
+    ]
+
+
 async def _hyperliquid_place(exchange: Any, order: Mapping[str, object]) -> str:  # noqa: ANN401 - ccxt is untyped
     """Ccxt's createOrder would first sign an approval of its builder's fee and set a referrer, unasked."""
     answer = Row(await exchange.privatePostExchange(exchange.create_orders_request([dict(order)])), "answer")
@@ -86,87 +144,35 @@ def _hyperliquid_error(body: Row) -> tuple[str, str]:
         message = body.text("response")
     elif message == "ok":
         message = body.row("response").row("data").rows("statuses")[0].text("error")
-    return next((telling for telling in _HYPERLIQUID_CODES if telling in message), message), message
+    return next((telling for telling in HYPERLIQUID_CODES if telling in message), message), message
 
-
-_BINANCE_CODES: CodeTable = {
-    "-1000": Unproven.BUSY,
-    "-1001": Unproven.BUSY,
-    "-1003": Why.RATE_LIMITED,
-    "-1006": Unproven.BUSY,
-    "-1007": Unproven.BUSY,
-    "-1008": Unproven.BUSY,
-    "-1015": Why.RATE_LIMITED,
-    "-1021": Why.CLOCK,
-    "-1022": Why.AUTHENTICATION,
-    "-1102": Why.INVALID_REQUEST,
-    "-1111": Why.PRECISION,
-    "-1121": Why.NOT_TRADABLE,
-    "-2013": Absence.NOT_FOUND,
-    "-2014": Why.AUTHENTICATION,
-    "-2015": Why.AUTHENTICATION,
-    "-2018": Why.INSUFFICIENT_MARGIN,
-    "-2019": Why.INSUFFICIENT_MARGIN,
-    "-2022": Why.NOTHING_TO_REDUCE,
-    "-2027": Why.RISK_LIMIT,
-    "-2028": Why.LEVERAGE_REJECTED,
-    "-4003": Why.BELOW_MINIMUM,
-    "-4005": Why.ABOVE_MAXIMUM,
-    "-4028": Why.LEVERAGE_REJECTED,
-    "-4046": Why.UNCHANGED,
-    "-4047": Why.MARGIN_MODE_MISMATCH,
-    "-4048": Why.MARGIN_MODE_MISMATCH,
-    "-4061": Why.POSITION_MODE_MISMATCH,
-    "-4116": Why.DUPLICATE_CLIENT_ORDER_ID,
-    "-4164": Why.BELOW_MINIMUM,
-}
-
-_OKX_CODES: CodeTable = {
-    "50001": Unproven.BUSY,
-    "50004": Unproven.BUSY,
-    "50011": Why.RATE_LIMITED,
-    "50013": Unproven.BUSY,
-    "50026": Unproven.BUSY,
-    "50061": Why.RATE_LIMITED,
-    "50101": Why.AUTHENTICATION,
-    "50102": Why.CLOCK,
-    "50105": Why.AUTHENTICATION,
-    "50110": Why.PERMISSION,
-    "50111": Why.AUTHENTICATION,
-    "50112": Why.CLOCK,
-    "50113": Why.AUTHENTICATION,
-    "50120": Why.PERMISSION,
-    "51000": Why.INVALID_REQUEST,
-    "51001": Why.NOT_TRADABLE,
-    "51004": Why.RISK_LIMIT,
-    "51008": Why.INSUFFICIENT_MARGIN,
-    "51016": Why.DUPLICATE_CLIENT_ORDER_ID,
-    "51020": Why.BELOW_MINIMUM,
-    "51121": Why.PRECISION,
-    "51169": Why.NOTHING_TO_REDUCE,
-    "51202": Why.ABOVE_MAXIMUM,
-    "51603": Absence.NOT_FOUND,
-    "59102": Why.LEVERAGE_REJECTED,
-}
-
-_HYPERLIQUID_CODES: CodeTable = {
-    "unknownOid": Absence.NOT_FOUND,
-    "Insufficient margin": Why.INSUFFICIENT_MARGIN,
-    "Reduce only": Why.NOTHING_TO_REDUCE,
-    "minimum value": Why.BELOW_MINIMUM,
-    "Cloid already exists": Why.DUPLICATE_CLIENT_ORDER_ID,
-}
 
 TRAITS: Mapping[str, Traits] = {
     "binanceusdm": Traits(
-        value_of=_binance_value, codes=_BINANCE_CODES, options={"fetchMarkets": {"types": ["linear"]}}
+        value_of=_binance_value,
+        codes=BINANCE_CODES,
+        options={"fetchMarkets": {"types": ["linear"]}},
+        rights_of=_binance_rights,
+        positions_place=(),
+        is_mode_told=True,
+        signed_size_field="positionAmt",
+        has_mode_in_leverage=False,
+        budget=Budget("calls", 2400, 60.0, shared=True),
+        weights={"balance": 5, "tickers": 40, "read": 10, "look-up": 5},
+        ban_codes=frozenset({"-1003", "HTTP 418"}),
     ),
     "okx": Traits(
         margin_mode_in_order=True,
         value_of=_okx_value,
-        codes=_OKX_CODES,
+        codes=OKX_CODES,
         receive_window_seconds=30.0,
         options={"fetchMarkets": {"types": ["swap"]}},
+        rights_of=_okx_rights,
+        positions_place=("data",),
+        is_mode_told=True,
+        market_limit_field="maxMktSz",
+        budget=Budget("calls", 20, 2.0),
+        write_budget=Budget("writes", 60, 2.0),
     ),
     "hyperliquid": Traits(
         settle="USDC",
@@ -176,8 +182,18 @@ TRAITS: Mapping[str, Traits] = {
         receive_window_seconds=60.0,  # Its nonces are good for days; only a request still on its way can land late.
         key_names=("walletAddress", "privateKey", ""),
         value_of=_hyperliquid_value,
-        codes=_HYPERLIQUID_CODES,
-        options={"fetchMarkets": {"types": ["swap"]}, "refSet": True, "builderFee": False},
+        codes=HYPERLIQUID_CODES,
+        options={
+            "fetchMarkets": {"types": ["swap"]},
+            "refSet": True,
+            "builderFee": False,
+            "enableUnifiedMargin": False,
+        },
+        balance=_hyperliquid_balance,
+        positions_place=("assetPositions",),
+        is_mode_told=True,
+        budget=Budget("calls", 1200, 60.0, shared=True),
+        weights={"markets": 20, "time": 2, "balance": 22, "tickers": 20, "read": 20, "look-up": 2},
         place=_hyperliquid_place,
         error_of=_hyperliquid_error,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from account_processors.books import Book, levels_of
+from account_processors.books import Book, book_of
 from account_processors.dialect import (
     RESET_MILLISECONDS,
     RETRY_AFTER_SECONDS,
@@ -13,7 +13,7 @@ from account_processors.dialect import (
     Call,
     Dialect,
     Profile,
-    add_position,
+    positions_of,
     quote_of,
     quotes_of,
     unified,
@@ -21,15 +21,8 @@ from account_processors.dialect import (
 from account_processors.instruments import Listing, make_listing
 from account_processors.kucoin_codes import CODES
 from account_processors.limiter import Budget, Lane
-from account_processors.orders import OrderFields, base_quantity
-from account_processors.passport import (
-    Finding,
-    fee_tier,
-    margin_mode_finding,
-    position_mode_finding,
-    trading_right,
-    withdrawal_right,
-)
+from account_processors.orders import OrderFields
+from account_processors.passport import Finding, usual_findings
 from account_processors.replies import Envelope, MalformedReply, Row, rows_of
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
@@ -132,21 +125,9 @@ class Kucoin(Dialect):
 
     async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
         """One unpaged list of signed contracts."""
-        positions: dict[Symbol, Position] = {}
-        for row in rows_of((await self._client.read(POSITIONS)).data, "positions"):
-            amount = row.decimal("currentQty")
-            instrument = listing.instrument_of(row.text("symbol")) if amount else None
-            if instrument is None:
-                continue
-            held = Position(
-                instrument.symbol,
-                base_quantity(amount, instrument),
-                _mode_of(row),
-                row.optional_decimal("avgEntryPrice"),
-                row.optional_decimal("unrealisedPnl"),
-            )
-            add_position(positions, held)
-        return positions
+        rows = rows_of((await self._client.read(POSITIONS)).data, "positions")
+        names = ("symbol", "avgEntryPrice", "unrealisedPnl")
+        return positions_of(rows, names, listing, lambda row: row.decimal("currentQty"), _mode_of)
 
     async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
         """One ticker, or all with bid and ask in one call; their times are nanoseconds."""
@@ -191,8 +172,7 @@ class Kucoin(Dialect):
         """20 levels; the time is nanoseconds."""
         asked = {"symbol": instrument.exchange_symbol}
         book = Row((await self._client.read(DEPTH, asked)).data, "depth20")
-        bids, asks = (levels_of(book.fields.get(side), instrument) for side in ("bids", "asks"))
-        return Book(bids, asks, self._time_of(book))
+        return book_of(book, ("bids", "asks"), instrument, self._time_of(book))
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """The newest orders that are done."""
@@ -225,13 +205,8 @@ class Kucoin(Dialect):
         """The position mode; KuCoin tells nothing about the key's rights on the futures host."""
         mode, _ = await asyncio.gather(self._client.read(POSITION_MODE), self.read_value())
         is_one_way = Row(mode.data, "getPositionMode").text("positionMode") == "0"
-        return [
-            trading_right(may_trade=None),
-            withdrawal_right(may_withdraw=None),
-            margin_mode_finding(MarginMode.ISOLATED, scope="each symbol, set before its first order", remedy_id=""),
-            position_mode_finding(is_one_way=is_one_way, remedy_id=USE_ONE_WAY),
-            fee_tier(""),
-        ]
+        scope = "each symbol, set before its first order"
+        return usual_findings(scope=scope, is_one_way=is_one_way, remedy_id=USE_ONE_WAY)
 
     async def apply(self, remedy: str) -> None:
         """One-way mode for the account."""

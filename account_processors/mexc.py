@@ -4,20 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from account_processors.books import Book, levels_of
-from account_processors.dialect import AccountValue, Call, Dialect, Profile, add_position, quote_of, quotes_of, unified
+from account_processors.books import Book, book_of
+from account_processors.dialect import AccountValue, Call, Dialect, Profile, positions_of, quote_of, quotes_of, unified
 from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
 from account_processors.mexc_codes import CODES
-from account_processors.orders import OrderFields, base_quantity
-from account_processors.passport import (
-    Finding,
-    fee_tier,
-    margin_mode_finding,
-    position_mode_finding,
-    trading_right,
-    withdrawal_right,
-)
+from account_processors.orders import OrderFields
+from account_processors.passport import Finding, usual_findings
 from account_processors.replies import Envelope, MalformedReply, Row, rows_of
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
@@ -136,21 +129,13 @@ class Mexc(Dialect):
 
     async def read_positions(self, listing: Listing) -> dict[Symbol, Position]:
         """One unpaged list; direction and margin mode are numbers."""
-        positions: dict[Symbol, Position] = {}
-        for row in rows_of((await self._client.read(POSITIONS)).data, "open_positions"):
-            amount = row.decimal("holdVol") * row.choice("positionType", DIRECTIONS)
-            instrument = listing.instrument_of(row.text("symbol")) if amount else None
-            if instrument is None:
-                continue
-            held = Position(
-                instrument.symbol,
-                base_quantity(amount, instrument),
-                row.choice("openType", OPEN_TYPES),
-                row.optional_decimal("openAvgPrice"),
-                row.optional_decimal("unRealizedPnl"),
-            )
-            add_position(positions, held)
-        return positions
+        return positions_of(
+            rows_of((await self._client.read(POSITIONS)).data, "open_positions"),
+            ("symbol", "openAvgPrice", "unRealizedPnl"),
+            listing,
+            lambda row: row.decimal("holdVol") * row.choice("positionType", DIRECTIONS),
+            lambda row: row.choice("openType", OPEN_TYPES),
+        )
 
     async def read_quotes(self, instruments: Sequence[Instrument]) -> dict[str, Quote]:
         """One ticker, or all in one call."""
@@ -201,8 +186,7 @@ class Mexc(Dialect):
         """Levels are price, contracts and number of orders."""
         asked = {"symbol": instrument.exchange_symbol}
         book = Row((await self._client.read(DEPTH, asked)).data, "depth")
-        at = self._client.clock_offset.to_ours(book.time("timestamp"))
-        return Book(levels_of(book.fields.get("bids"), instrument), levels_of(book.fields.get("asks"), instrument), at)
+        return book_of(book, ("bids", "asks"), instrument, self._client.clock_offset.to_ours(book.time("timestamp")))
 
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """From the history, newest first."""
@@ -225,13 +209,8 @@ class Mexc(Dialect):
         mode = Row({"mode": (await self._client.read(POSITION_MODE)).data}, "position_mode").text("mode")
         if mode not in (str(HEDGE), str(ONE_WAY)):
             raise MalformedReply(f"position_mode: {mode}")
-        return [
-            trading_right(may_trade=None),
-            withdrawal_right(may_withdraw=None),
-            margin_mode_finding(MarginMode.ISOLATED, scope="every order, which carries it", remedy_id=""),
-            position_mode_finding(is_one_way=mode == str(ONE_WAY), remedy_id=USE_ONE_WAY, hedge_works=True),
-            fee_tier(""),
-        ]
+        is_one_way, scope = mode == str(ONE_WAY), "every order, which carries it"
+        return usual_findings(scope=scope, is_one_way=is_one_way, remedy_id=USE_ONE_WAY, hedge_works=True)
 
     async def apply(self, remedy: str) -> None:
         """One-way mode for the account."""

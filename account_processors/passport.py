@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from account_processors.clock_offset import ALARM_SECONDS
 from account_processors.outcomes import CallFailed
 from account_processors.replies import MalformedReply
-from core.model.identity import AccountId, Symbol
+from core.model.identity import NO_SPOT, AccountId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import plain
 from core.model.order import RefusalReason
@@ -167,6 +167,27 @@ def position_mode_finding(*, is_one_way: bool, remedy_id: str, hedge_works: bool
     return Finding(severity, "position mode", what, remedy, remedy_id)
 
 
+def usual_findings(
+    *, scope: str, is_one_way: bool, remedy_id: str, hedge_works: bool = False, may_trade: bool | None = None
+) -> list[Finding]:
+    """What is found on an exchange that tells little about keys and keeps the margin mode narrower than the account.
+
+    Args:
+        scope: What the margin mode belongs to.
+        is_one_way: Whether the account is in one-way mode.
+        remedy_id: What switches it to that.
+        hedge_works: Whether hedge mode is handled as well.
+        may_trade: Whether the key may trade, None when the exchange does not tell.
+    """
+    return [
+        trading_right(may_trade=may_trade),
+        withdrawal_right(may_withdraw=None),
+        margin_mode_finding(MarginMode.ISOLATED, scope=scope, remedy_id=""),
+        position_mode_finding(is_one_way=is_one_way, remedy_id=remedy_id, hedge_works=hedge_works),
+        fee_tier(""),
+    ]
+
+
 def fee_tier(tier: str) -> Finding:
     """The fee tier, for people."""
     return Finding(Severity.GOOD, "fee tier", tier or "not told by the exchange")
@@ -243,5 +264,8 @@ def _not_listed(symbol: Symbol, listed: Mapping[Symbol, Instrument]) -> Finding:
     similar = sorted(name for name in listed if name.lstrip("0123456789") == symbol.lstrip("0123456789"))
     hint = f"it lists {', '.join(similar)}; each such unit holds many coins, so map it on purpose" if similar else ""
     return Finding(
-        Severity.WARNING, symbol, "not listed on this exchange", hint or "nothing to do: it is left out here"
+        Severity.WARNING,
+        symbol,
+        "not listed on this exchange",
+        hint or f"it is left out here; a spot market of that name {NO_SPOT}",
     )

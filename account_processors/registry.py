@@ -17,6 +17,7 @@ from account_processors.hosts import check_hosts, nested
 from account_processors.http_session import DirectSession
 from account_processors.instruments import InstrumentCache
 from account_processors.limiter import Limiter, Window
+from account_processors.witness import WitnessedSession
 from config.accounts import AccountMode, AccountSettings, AccountValue
 from core.model.failures import InvalidInput
 from core.ports.clock import Clock
@@ -92,7 +93,7 @@ def connect(
         limiter=Limiter(_windows(profile, shared) if keeps_budgets else _endless_windows(profile)),
         clock_offset=ClockOffset(clock, telemetry, str(settings.account)),
         settings=calls or CallSettings(),
-        session=_opener(session, own_session),
+        session=_opener(session, own_session, is_witnessed=profile.is_witnessed),
         urls=table,
     )
     return CcxtExchange(
@@ -171,13 +172,12 @@ def _endless_windows(profile: Profile) -> list[Window]:
     return [Window(replace(budget, weight=inf)) for budget in profile.budgets]
 
 
-def _opener(session: Any, own: list[DirectSession]) -> Callable[[], Any]:  # noqa: ANN401 - ccxt has no types
+def _opener(session: Any, own: list[DirectSession], *, is_witnessed: bool) -> Callable[[], Any]:  # noqa: ANN401 - see connect
     def open_session() -> Any:  # noqa: ANN401 - ccxt has no types
-        if session is not None:
-            return session
-        if not own:
+        if session is None and not own:
             own.append(DirectSession())
-        return own[0]
+        carrier = own[0] if session is None else session
+        return WitnessedSession(carrier) if is_witnessed else carrier
 
     return open_session
 

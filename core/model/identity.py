@@ -19,6 +19,7 @@ ClientOrderId = NewType("ClientOrderId", str)
 
 INSTALLATION_TAG_LENGTH = 6
 CLIENT_ORDER_ID_LENGTH = 32
+NO_SPOT = "can be held neither short nor with leverage: only perpetuals are traded"
 _SYMBOL = re.compile(r"[A-Z0-9]{2,30}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _TAG = re.compile(r"[a-z0-9]{6}")
@@ -56,8 +57,13 @@ def parse_symbol(text: str) -> Symbol:
     """Read a unified symbol.
 
     Raises:
-        InvalidInput: If it is not 2-30 characters of A-Z and 0-9.
+        InvalidInput: If it is not 2-30 characters of A-Z and 0-9; of a market in ccxt's writing, what it is and what to
+            write instead.
     """
+    base, is_foreign, rest = text.upper().partition("/")
+    if is_foreign:
+        what = "ccxt's writing of a contract" if ":" in rest else f"a spot market, which {NO_SPOT}"
+        raise InvalidInput(f"symbol: {text!r} is {what}; write {base}USDT for the perpetual")
     return Symbol(_match(_SYMBOL, text, "symbol"))
 
 

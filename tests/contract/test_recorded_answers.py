@@ -1,14 +1,11 @@
 """What the exchanges themselves answered, as far as it was recorded or documented, read into our words."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,10 +16,9 @@ from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.order import Accepted, ExchangeOrderState, OrderIntent, OrderReport, Side
 from core.model.position import MarginMode
 from core.model.reading import Unknown
-from paper.in_process import InProcessResponse
-from paper.wire import Response
 from simulation.bare_world import ToldFacts
 from simulation.exchange_bench import BTC, ETH, must_know
+from simulation.replay import InTurn, Replay, read_recorded
 from simulation.virtual_time import VirtualClock, run_virtually
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -31,39 +27,8 @@ ISOLATED, CROSS = MarginMode.ISOLATED, MarginMode.CROSS
 
 def answer(name: str, *, in_list: bool = False) -> dict[str, Any]:
     """A recorded answer; `in_list` puts the one object of a sample into the list that the bulk call answers with."""
-    body: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text())["response"]
+    body: dict[str, Any] = read_recorded(RECORDED, name)
     return {**body, "data": [body["data"]]} if in_list else body
-
-
-class Replay:
-    """A session that answers every path with what was recorded for it; an unrecorded one is a gateway's 404."""
-
-    headers: Mapping[str, str] = MappingProxyType({})
-
-    def __init__(self, answers: Mapping[str, object]) -> None:
-        self._answers = answers
-
-    def get(self, url: object, **_: object) -> "_Replayed":
-        return _Replayed(str(url), self._answers)
-
-    def post(self, url: object, **_: object) -> "_Replayed":
-        return _Replayed(str(url), self._answers)
-
-
-class _Replayed:
-    def __init__(self, url: str, answers: Mapping[str, object]) -> None:
-        path = urlsplit(url).path
-        found = next((body for ending, body in answers.items() if path.endswith(ending)), None)
-        if isinstance(found, list):
-            found = found.pop(0) if found else None
-        response = Response(404, "") if found is None else Response(200, json.dumps(found))
-        self._response = InProcessResponse(response, url)
-
-    async def __aenter__(self) -> InProcessResponse:
-        return self._response
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
 
 
 def replay(name: str, answers: Mapping[str, object]) -> CcxtExchange:
@@ -256,12 +221,12 @@ def page_of(symbol: str, cursor: str) -> dict[str, Any]:
 
 def test_positions_are_paged_to_the_end_and_unknown_when_a_page_is_missing() -> None:
     async def scene() -> None:
-        both = [page_of("BTCUSDT", "next"), page_of("ETHUSDT", "")]
+        both = InTurn([page_of("BTCUSDT", "next"), page_of("ETHUSDT", "")])
         positions = await replay("bybit", {**BYBIT, "position/list": both}).read_positions()
         assert list(must_know(positions)) == [BTC, ETH]
-        first = [page_of("BTCUSDT", "next")]
+        first = InTurn([page_of("BTCUSDT", "next")])
         assert isinstance(await replay("bybit", {**BYBIT, "position/list": first}).read_positions(), Unknown)
-        endless = [page_of("SOLUSDT", "next") for _ in range(100)]
+        endless = InTurn(page_of("SOLUSDT", "next") for _ in range(100))
         assert isinstance(await replay("bybit", {**BYBIT, "position/list": endless}).read_positions(), Unknown)
 
     run_virtually(scene())

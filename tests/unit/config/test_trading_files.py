@@ -42,6 +42,18 @@ def test_an_edit_applies_at_the_next_look_with_a_version_of_its_own(trading_home
     assert files.load() is after
 
 
+@pytest.mark.parametrize("file", ["signal_weights", "asset_mapping"])
+def test_a_spot_market_is_not_tradable_and_the_file_says_why(trading_home: Home, file: str) -> None:
+    files = TradingFiles(trading_home)
+    before = files.load()
+    text = weights("0.25", symbol="BTC/USDT") if file == "signal_weights" else b'{"s0": {"BTCUSD": "BTC/USDT"}}'
+    getattr(trading_home, file).write_bytes(text)
+
+    for _look in range(3):
+        assert files.load() is before
+    assert "'BTC/USDT' is a spot market, which can be held neither short nor with leverage" in files.problem()
+
+
 @pytest.mark.parametrize("broken", [b"", b"[{", weights("0.7", "0.4"), weights("true"), b"\xff"])
 def test_an_invalid_edit_changes_nothing_and_is_visible_until_mended(trading_home: Home, broken: bytes) -> None:
     files = TradingFiles(trading_home)

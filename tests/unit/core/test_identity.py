@@ -28,6 +28,19 @@ def test_a_malformed_symbol_is_refused(text: str) -> None:
         parse_symbol(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("BTC/USDT", "spot market, which can be held neither short nor with leverage.*write BTCUSDT"),
+        ("eth/usdc", "spot market.*write ETHUSDT"),
+        ("BTC/USDT:USDT", "ccxt's writing of a contract; write BTCUSDT"),
+    ],
+)
+def test_a_spot_market_is_named_as_such_and_a_contract_is_told_how_to_be_written(text: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        parse_symbol(text)
+
+
 @given(decision=st.integers(0, 10**9), step=st.integers(0, 10**9), epoch=st.text("0123456789abcdef", min_size=32))
 def test_every_id_is_valid_on_all_exchanges_and_derived_again_the_same(decision: int, step: int, epoch: str) -> None:
     account = AccountId("kucoin", "sub-1")
