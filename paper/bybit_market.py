@@ -17,6 +17,7 @@ STATUS = {MarketState.LIVE: "Trading", MarketState.HALTED: "Settling", MarketSta
 def page(rows: Sequence[object], call: Call, default: int, largest: int) -> dict[str, object]:
     """One page of rows in Bybit's manner: `limit`, `cursor`, `nextPageCursor` (empty on the last page)."""
     limit = call.whole("limit", default, largest)
+    limit = min(limit, call.exchange.effects.largest_page or limit)
     cursor = call.text("cursor", "0")
     start = int(cursor) if cursor.isdecimal() else 0
     end = start + limit

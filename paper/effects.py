@@ -23,6 +23,7 @@ class Effects:
         fill_share: Fill at most this share of an order.
         position_lag_ms: Position reads show how things stood this long ago.
         clock_skew_ms: How far the exchange's own clock is ahead of the world's.
+        largest_page: Most rows of a list that goes on behind a cursor, whatever was asked; 0: as the rules say.
     """
 
     accept_delay_ms: int = 0
@@ -30,3 +31,4 @@ class Effects:
     fill_share: Decimal | None = None
     position_lag_ms: int = 0
     clock_skew_ms: int = 0
+    largest_page: int = 0

@@ -13,6 +13,7 @@ class Fault(StrEnum):
     LIST = "list"
     MISSING_MINERS = "missing_miners"
     MISSING_POSITIONS = "missing_positions"
+    MISSING_OPEN = "missing_open"
     NAN = "nan"
     BAD_MINER = "bad_miner"
     NULL_CLOSE = "null_close"
@@ -32,7 +33,16 @@ class Fault(StrEnum):
         return self in _IN_MINERS
 
 
-_IN_MINERS = frozenset({Fault.MISSING_MINERS, Fault.MISSING_POSITIONS, Fault.NAN, Fault.BAD_MINER, Fault.NULL_CLOSE})
+_IN_MINERS = frozenset(
+    {
+        Fault.MISSING_MINERS,
+        Fault.MISSING_POSITIONS,
+        Fault.MISSING_OPEN,
+        Fault.NAN,
+        Fault.BAD_MINER,
+        Fault.NULL_CLOSE,
+    }
+)
 
 
 class Sn8Faults:
@@ -82,6 +92,11 @@ def break_miners(miners: dict[str, Any], fault: Fault) -> dict[str, Any]:
             return {name: miners[name] for name in names[len(names) // 3 :]}
         case Fault.MISSING_POSITIONS:
             return {name: {**miner, "positions": []} for name, miner in miners.items()}
+        case Fault.MISSING_OPEN:
+            return {
+                name: {**miner, "positions": [p for p in miner["positions"] if p["is_closed_position"]]}
+                for name, miner in miners.items()
+            }
         case Fault.NAN:
             return {**miners, names[0]: {**miners[names[0]], "thirty_day_returns": float("nan")}}
         case Fault.BAD_MINER:

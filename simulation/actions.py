@@ -166,9 +166,15 @@ class ExpectFlat:
 
 @dataclass(frozen=True, slots=True)
 class ExpectHeld:
-    """Every exchange must hold some of the symbol now."""
+    """Every exchange must hold some of the symbol now.
+
+    Attributes:
+        symbol: The unified symbol.
+        is_untouched: And nothing of it may have been traded since it was last looked at so.
+    """
 
     symbol: str
+    is_untouched: bool = False
 
 
 Action = (

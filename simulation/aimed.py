@@ -38,6 +38,7 @@ ONE_SYMBOL = Plan(2, symbols=(SYMBOL,), network_symbols=())
 NETWORK_ONLY = Plan(
     2, symbols=(SYMBOL,), network_symbols=(SYMBOL,), exchanges=("bybit",), balance_usdt=Decimal(1_000_000)
 )
+PAGED = Plan(2, network_symbols=(), exchanges=("bybit",), page_rows=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,58 @@ def _ill_sent(kind: FaultKind, seconds: float = 0.0, count: int = 4) -> Life:
     )
 
 
+CODE_FIELDS = {
+    "bybit": ("retCode", 10016),
+    "blofin": ("code", "99999"),
+    "kucoin": ("code", "500000"),
+    "mexc": ("code", 500),
+}
+"""Where each exchange says in an answer of 200 that it failed, and with which code that proves nothing."""
+
+
+def _in_errors_of_200() -> Life:
+    """The positions' answers of 200 hold an error and an empty list while the target grows, turns and vanishes."""
+    broken = [
+        Fault(FaultKind.WRONG_FIELD, exchange=name, endpoint="positions", count=None, field=field, value=code)
+        for name, (field, code) in CODE_FIELDS.items()
+    ]
+    broken.append(Fault(FaultKind.SHORT_LIST, endpoint="positions", count=None, share=Decimal(0)))
+    return _life(
+        (5.0, _alert("0.5")),
+        *((15.0, Break(fault)) for fault in broken),
+        (15.1, _alert("0.8")),
+        (30.0, Heal()),
+        *((60.0, Break(fault)) for fault in broken),
+        (60.1, _alert("-0.4")),
+        (75.0, Heal()),
+    )
+
+
+def _changed_minds(exchange: str) -> Life:
+    """An order comes late but within its window, and meanwhile the target is another one."""
+    late = Break(Fault(FaultKind.LATE, exchange=exchange, endpoint="create_order", count=2, seconds=30.0))
+    return _life(
+        (5.0, late),
+        (5.1, _alert("0.5")),
+        (14.0, _alert("0")),
+        (60.0, late),
+        (60.1, _alert("0.3")),
+        (70.0, _alert("0.8")),
+    )
+
+
 AIMED: Mapping[str, Life] = {
     "positions unreadable": _unreadable(FaultKind.SERVER_ERROR),
     "positions refused in an answer of 200": _unreadable(FaultKind.RATE_LIMITED),
+    "errors beside empty lists in answers of 200": _in_errors_of_200(),
     "positions without their size": _unreadable(FaultKind.MISSING_FIELD, "size"),
+    "positions on several pages": _life(
+        *((5.0 + number, Alert(symbol, Decimal("0.2"))) for number, symbol in enumerate(PAGED.symbols)),
+        *((30.0 + number, Alert(symbol, Decimal("0.4"))) for number, symbol in enumerate(PAGED.symbols)),
+        (60.0, Restart(is_crash=True)),
+        *((70.0 + number, Alert(symbol, Decimal("-0.2"))) for number, symbol in enumerate(PAGED.symbols)),
+        plan=PAGED,
+    ),
     "positions late": _life(
         (4.0, _fault(FaultKind.STALE_POSITIONS, "positions", 2.0)),
         (5.0, _alert("0.5")),
@@ -116,6 +165,7 @@ AIMED: Mapping[str, Life] = {
     "answers lost": _ill_sent(FaultKind.ANSWER_LOST),
     "orders never arrive": _ill_sent(FaultKind.CUT_BEFORE),
     "orders late": _ill_sent(FaultKind.LATE, 4.0),
+    "orders late while the target changes": _changed_minds("blofin"),
     "orders later than their window": _ill_sent(FaultKind.LATE, 100.0),
     "orders in parts": _ill_sent(FaultKind.PARTIAL_FILL),
     "orders rejected after their answer": _ill_sent(FaultKind.REJECTED_LATER, 1.0),
@@ -168,10 +218,11 @@ AIMED: Mapping[str, Life] = {
     ),
     "edits": _life(
         (5.0, _alert("0.5")),
+        (14.9, ExpectHeld(SYMBOL)),
         (15.0, SpoilWeights()),
-        (20.0, ExpectHeld(SYMBOL)),
+        (20.0, ExpectHeld(SYMBOL, is_untouched=True)),
         (21.0, RepeatSymbol()),
-        (25.0, ExpectHeld(SYMBOL)),
+        (25.0, ExpectHeld(SYMBOL, is_untouched=True)),
         (26.0, EditWeights({"ETHUSDT": Decimal("0.1")})),
         (45.0, ExpectFlat(SYMBOL)),
     ),
@@ -203,6 +254,12 @@ AIMED: Mapping[str, Life] = {
         (1800.0, ExpectHeld(SYMBOL)),
         (1801.0, BreakNetwork(Sn8Fault.MISSING_POSITIONS, 1)),
         (1900.0, ExpectHeld(SYMBOL)),
+        plan=NETWORK_ONLY,
+    ),
+    "open positions vanish": _life(
+        (1800.0, ExpectHeld(SYMBOL)),
+        (1801.0, BreakNetwork(Sn8Fault.MISSING_OPEN, 1)),
+        (1845.0, ExpectHeld(SYMBOL)),
         plan=NETWORK_ONLY,
     ),
     "the network is silent for a day": _life(

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import shutil
 from dataclasses import replace
+from decimal import Decimal
 
 from core.model.failures import InvalidConfig
 from core.model.identity import AccountId, Symbol
@@ -50,6 +51,7 @@ class Happenings:
 
     def __init__(self, world: WholeWorld) -> None:
         self._world = world
+        self._traded: dict[tuple[AccountId, Symbol], Decimal] = {}
 
     async def apply(self, action: Action) -> None:
         """Let it happen."""
@@ -68,8 +70,9 @@ class Happenings:
                 await self._disturb(action)
             case ExpectFlat(symbol=symbol):
                 self._expect(symbol, is_held=False)
-            case ExpectHeld(symbol=symbol):
+            case ExpectHeld(symbol=symbol, is_untouched=is_untouched):
                 self._expect(symbol, is_held=True)
+                self._compare_traded(symbol, is_untouched=is_untouched)
             case _:
                 self._intervene(action)
 
@@ -138,6 +141,14 @@ class Happenings:
             if (held != ZERO) is not is_held:
                 wanted = "something" if is_held else "nothing"
                 watcher.fail(16, f"{name} holds {plain(held)} of {symbol}, expected was {wanted}")
+
+    def _compare_traded(self, symbol: str, *, is_untouched: bool) -> None:
+        traded = self._world.watcher.traded
+        for name in self._world.plan.exchanges:
+            place = (AccountId(name), Symbol(symbol))
+            if is_untouched and self._traded.get(place, ZERO) != traded[place]:
+                self._world.watcher.fail(14, f"{name} traded {symbol}, which nobody asked for")
+            self._traded[place] = traded[place]
 
     def _intervene(self, action: Action) -> None:
         """What happens on an exchange without the engine's doing."""

@@ -28,8 +28,8 @@ from simulation.states import Place, States
 HALTS_WITHIN_SECONDS = 2.0
 """How long after a halt an order that was on its way may still arrive."""
 
-RECEIVE_WINDOW_SECONDS = 5.0
-"""How long the exchanges take a signed request after it was signed."""
+RECEIVE_WINDOW_SECONDS: Mapping[str, float] = {"bybit": 5.0, "blofin": 60.0, "kucoin": 5.0, "mexc": 10.0}
+"""How long each exchange takes a signed request after it was signed."""
 
 REMEMBERED_SECONDS = 90.0
 """How long a book's earlier values are kept, to judge a confirmation by what a read could have shown."""
@@ -98,7 +98,8 @@ class Watcher:
         self._books: defaultdict[Place, _Book] = defaultdict(_Book)
         self._targets: dict[tuple[Place, int], Decimal] = {}
         self._requests: dict[tuple[str, str], ClientOrderId] = {}
-        self._checks = {"order": self._check_order, "fill": self._check_fill}
+        self._unasked: dict[tuple[str, str], set[str]] = {}
+        self._checks = {"request": self._check_request, "order": self._check_order, "fill": self._check_fill}
         house.ledger.observers.append(self._observe)
 
     def watch(self, journal: Journal | None, has_passed: Callable[[AccountId], bool] = lambda _: False) -> None:
@@ -155,6 +156,19 @@ class Watcher:
         check = self._checks.get(entry.kind)
         if check:
             check(entry)
+
+    def _check_request(self, entry: Entry) -> None:
+        """9: what may have arrived is not sent again before the exchange was asked."""
+        account, symbol = (entry.exchange, entry.account), str(entry.facts.get("symbol", ""))
+        if entry.facts["endpoint"] != "create_order":
+            self._unasked.pop(account, None)
+            return
+        unasked = self._unasked.setdefault(account, set())
+        if symbol in unasked:
+            self._break(
+                9, f"{account} {symbol}: an order was sent twice, and the exchange was asked nothing in between"
+            )
+        unasked.add(symbol)
 
     def _count_hit(self, entry: Entry) -> None:
         """Count what a fault met the account in."""
@@ -261,7 +275,7 @@ class Watcher:
     def _check_given_up(self, place: Place, record: OrderRecord) -> None:
         """1: what may still arrive is not given up."""
         age = (self._now() - record.sent_at).total_seconds()
-        if record.phase is OrderPhase.LOST and age < RECEIVE_WINDOW_SECONDS:
+        if record.phase is OrderPhase.LOST and age < RECEIVE_WINDOW_SECONDS[place[0].exchange]:
             self._break(
                 1, f"{place}: {record.intent.client_order_id} was given up and filled {age:.1f} s after its send"
             )

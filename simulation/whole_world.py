@@ -25,6 +25,7 @@ from execute_trades import Engine, World, connect_paper
 from operations.account_switches import follow_switches
 from operations.committers import commit_inline
 from operations.engine_lock import EngineLock
+from paper.effects import Effects
 from paper.house import PaperHouse
 from paper.sn8 import Sn8Server
 from paper.sn8_session import Sn8Session
@@ -63,6 +64,7 @@ class Plan:
         network_symbols: Unified symbols that the SN8 network trades too.
         exchanges: One paper account each.
         balance_usdt: What each account begins with.
+        page_rows: Most rows of a list that goes on behind a cursor; 0: as the exchange's rules say.
     """
 
     seed: int = 1
@@ -70,6 +72,7 @@ class Plan:
     network_symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT")
     exchanges: Sequence[str] = EXCHANGES
     balance_usdt: Decimal = Decimal(10_000)
+    page_rows: int = 0
 
     @property
     def coins(self) -> Collection[str]:
@@ -101,6 +104,8 @@ class WholeWorld:
         self.home = Home(folder)
         self.clock = VirtualClock(loop)
         self.house = PaperHouse(self.clock, seed=plan.seed, coins=plan.coins)
+        for name in plan.exchanges:
+            self.house.exchanges[name].effects = Effects(largest_page=plan.page_rows)
         self.watcher = Watcher(self.house, self.clock.seconds, self.clock.now)
         self.telemetry = self.watcher
         self.aims = Aims(self.house, self.watcher.states, self.market_of)

@@ -15,6 +15,14 @@ QUICKEST = (
     "a failed read of positions counts as flat",
 )
 NAMES = [bug.name for bug in PLANTED]
+DEMANDED = (1, 3, 4, 5, 6, 7, 9, 10, 12, 17, 20, 22, 23, 42, 43, 46, 50, 58, 64, 66, 70, 75, 76, 79, 82)
+"""Numbers in the catalogue of failures of which at least one bug is planted."""
+
+
+def test_every_demanded_failure_is_planted_and_every_exception_is_one_of_them() -> None:
+    assert set(DEMANDED) <= {bug.number for bug in PLANTED}
+    assert len(set(NAMES)) == len(NAMES)
+    assert set(CAUGHT_BY_NOBODY) <= set(NAMES)
 
 
 @pytest.mark.parametrize("bug", PLANTED, ids=NAMES)
