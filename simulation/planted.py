@@ -153,8 +153,8 @@ PLANTED: tuple[Planted, ...] = (
         22,
         "a position without its size counts as none",
         "account_processors/bybit.py",
-        '            size = row.decimal("size")',
-        '            size = row.optional_decimal("size")',
+        '    size = row.decimal("size")',
+        '    size = row.optional_decimal("size")',
         ("positions without their size",),
     ),
     Planted(
