@@ -35,7 +35,7 @@ class Traits:
         place: Sends an order without ccxt's own unified call; returns the exchange's id.
         error_of: Code and words of an error's body, None for the general way.
         balance: Reads the raw balance otherwise than by ccxt's unified call.
-        rights_of: What the exchange tells of the key and the account, None where it tells nothing.
+        looks: What the exchange tells of the key and the account, each in a call of its own.
         positions_place: The members of an answer that lead to the list of positions, None where that is not known.
         signed_size_field: Where a position's own row has its signed size, empty where side and size are taken.
         market_limit_field: Where a market's own row has the largest market order, empty where ccxt reads it.
@@ -60,7 +60,7 @@ class Traits:
     place: Place | None = None
     error_of: Callable[[Row], tuple[str, str]] | None = None
     balance: Callable[[Any], Awaitable[Any]] | None = None
-    rights_of: Callable[[Any], Awaitable[list[Finding]]] | None = None
+    looks: tuple[Callable[[Any], Awaitable[list[Finding]]], ...] = ()
     positions_place: tuple[str, ...] | None = None
     signed_size_field: str = ""
     market_limit_field: str = ""
@@ -113,6 +113,13 @@ async def _binance_rights(exchange: Any) -> list[Finding]:  # noqa: ANN401 - ccx
     ]
 
 
+async def _binance_assets(exchange: Any) -> list[Finding]:  # noqa: ANN401 - ccxt is untyped
+    told = Row(await exchange.fapiPrivateGetMultiAssetsMargin(), "multiAssetsMargin")
+    remedy = "switch it to single-asset mode at Binance: in multi-assets mode there is no isolated margin"
+    is_single = not told.flag("multiAssetsMargin")
+    return [account_kind(is_right=is_single, kind="account in single-asset mode", remedy=remedy)]
+
+
 async def _okx_rights(exchange: Any) -> list[Finding]:  # noqa: ANN401 - ccxt is untyped
     (told,) = Row(await exchange.privateGetAccountConfig(), "config").rows("data")
     rights = told.text("perm").split(",")
@@ -152,7 +159,7 @@ TRAITS: Mapping[str, Traits] = {
         value_of=_binance_value,
         codes=BINANCE_CODES,
         options={"fetchMarkets": {"types": ["linear"]}},
-        rights_of=_binance_rights,
+        looks=(_binance_rights, _binance_assets),
         positions_place=(),
         is_mode_told=True,
         signed_size_field="positionAmt",
@@ -167,7 +174,7 @@ TRAITS: Mapping[str, Traits] = {
         codes=OKX_CODES,
         receive_window_seconds=30.0,
         options={"fetchMarkets": {"types": ["swap"]}},
-        rights_of=_okx_rights,
+        looks=(_okx_rights,),
         positions_place=("data",),
         is_mode_told=True,
         market_limit_field="maxMktSz",

@@ -22,7 +22,8 @@ from account_processors.instruments import Listing, make_listing
 from account_processors.kucoin_codes import CODES
 from account_processors.limiter import Budget, Lane
 from account_processors.orders import OrderFields
-from account_processors.passport import Finding, usual_findings
+from account_processors.outcomes import CallFailed
+from account_processors.passport import Finding, account_kind, usual_findings
 from account_processors.replies import Envelope, MalformedReply, Row, rows_of
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
@@ -47,6 +48,8 @@ ORDER = OrderFields(
     modes=MODES,
 )
 USE_ONE_WAY = "kucoin position mode one-way"
+UNIFIED = "UNIFIED"
+STAY_CLASSIC = "use a classic account; orders of a unified one go another way, which is not spoken here"
 NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
@@ -71,6 +74,7 @@ MARGIN_MODE = _private("GET", "position/getMarginMode", 2)
 SET_MARGIN_MODE = _private("POST", "position/changeMarginMode", 2)
 CROSS_LEVERAGE = _private("GET", "getCrossUserLeverage", 2)
 SET_CROSS_LEVERAGE = _private("POST", "changeCrossUserLeverage", 2)
+ACCOUNT_MODE = Call("GET", ("utaPrivate",), "account/mode", ("futures",), 1)
 POSITION_MODE = _private("GET", "position/getPositionMode", 2)
 SWITCH_POSITION_MODE = _private("POST", "position/switchPositionMode", 2)
 
@@ -202,11 +206,22 @@ class Kucoin(Dialect):
         await self._client.write(SET_MARGIN_MODE, asked)
 
     async def inspect(self) -> list[Finding]:
-        """The position mode; KuCoin tells nothing about the key's rights on the futures host."""
+        """The position mode and the account's kind; KuCoin tells nothing about the key's rights on the futures host."""
         mode, _ = await asyncio.gather(self._client.read(POSITION_MODE), self.read_value())
         is_one_way = Row(mode.data, "getPositionMode").text("positionMode") == "0"
         scope = "each symbol, set before its first order"
-        return usual_findings(scope=scope, is_one_way=is_one_way, remedy_id=USE_ONE_WAY)
+        return [
+            *usual_findings(scope=scope, is_one_way=is_one_way, remedy_id=USE_ONE_WAY),
+            account_kind(is_right=await self._is_classic(), kind="classic account", remedy=STAY_CLASSIC),
+        ]
+
+    async def _is_classic(self) -> bool:
+        """A unified account is another product with another interface, which refuses what is sent here."""
+        try:
+            told = Row((await self._client.read(ACCOUNT_MODE)).data, "account mode")
+        except CallFailed:
+            return True
+        return told.text("selfAccountMode") != UNIFIED
 
     async def apply(self, remedy: str) -> None:
         """One-way mode for the account."""

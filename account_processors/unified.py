@@ -1,22 +1,29 @@
 """An exchange through ccxt's unified methods and nothing else, but for what its traits say."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from account_processors.books import Book, book_of
-from account_processors.dialect import ONE_WAY_REMEDY, AccountValue, Call, Dialect, positions_of, quotes_of
+from account_processors.dialect import AccountValue, positions_of, quotes_of
 from account_processors.generic_replies import read_market
-from account_processors.generic_traits import Traits
 from account_processors.instruments import Listing, make_listing
-from account_processors.limiter import Lane
 from account_processors.orders import base_quantity
-from account_processors.outcomes import CallFailed
-from account_processors.passport import Finding, Severity, position_mode_finding, trading_right, withdrawal_right
 from account_processors.replies import Envelope, MalformedReply, Row, moment
+from account_processors.unified_calls import (
+    BALANCE,
+    MARKETS,
+    READ,
+    REDUCE,
+    SETTLE,
+    SETTLE_IN_TURN,
+    TICKERS,
+    TIME,
+    WRITE,
+    UnifiedCalls,
+)
 from account_processors.witness import listening, prove_empty
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
@@ -28,17 +35,9 @@ from core.ports.exchange import SymbolSettings
 if TYPE_CHECKING:
     from account_processors.ccxt_client import CcxtClient
 
-READ, BALANCE, TICKERS = (Call("GET", (), kind, ("calls",)) for kind in ("read", "balance", "tickers"))
-TIME, MARKETS = (Call("GET", (), kind, ("calls",), is_signed=False) for kind in ("time", "markets"))
-SETTLE = Call("GET", (), "look-up", ("calls",), lane=Lane.LOOK_UP)
-SETTLE_IN_TURN = Call("GET", (), "look-up", ("calls",))
-"""Of one symbol's settings, which only increases ask for: exits need positions and go first."""
-WRITE = Call("POST", (), "write", ("calls",))
-REDUCE = Call("POST", (), "write", ("calls",), lane=Lane.REDUCTION)
 SIDES = {"long": 1, "short": -1}
 MODES = {mode.value: mode for mode in MarginMode}
 ISOLATED = {"marginMode": "isolated"}
-USE_ONE_WAY = "position mode one-way"
 STATES = {
     "open": ExchangeOrderState.OPEN,
     "closed": ExchangeOrderState.FILLED,
@@ -48,10 +47,8 @@ STATES = {
 }
 
 
-class Unified(Dialect):
+class Unified(UnifiedCalls):
     """An exchange as ccxt's unified methods show it; what ccxt leaves out is malformed, never a default."""
-
-    traits: ClassVar[Traits]
 
     def __init__(self, client: "CcxtClient") -> None:
         super().__init__(client)
@@ -224,68 +221,6 @@ class Unified(Dialect):
             raise self._client.refusal(RefusalReason.MARGIN_MODE_MISMATCH, "the margin mode is no setting of its own")
         symbol = instrument.exchange_symbol
         await self._set(WRITE, lambda exchange: exchange.set_margin_mode(margin_mode.value, symbol))
-
-    async def inspect(self) -> list[Finding]:
-        """The balance, which needs a good key, then what the exchange tells of the key and the position mode."""
-        await self.read_value()
-        why = "it was never tried against the real exchange; begin with mode sandbox and its testnet"
-        adapter = Finding(Severity.WARNING, "adapter", "the general one, by what ccxt says of the exchange", why)
-        return [adapter, *await self._rights(), *await self._position_mode()]
-
-    async def apply(self, remedy: str) -> None:
-        """One-way mode for the account."""
-        await self._markets()
-        symbol = self._any_symbol()
-        await self._set(WRITE, lambda exchange: exchange.set_position_mode(hedged=False, symbol=symbol))
-
-    async def _rights(self) -> list[Finding]:
-        untold = [trading_right(may_trade=None), withdrawal_right(may_withdraw=None)]
-        if self.traits.rights_of is None:
-            return untold
-        try:
-            told: list[Finding] = await self._ask(READ, self.traits.rights_of)
-        except (CallFailed, MalformedReply):
-            return untold
-        return told
-
-    async def _position_mode(self) -> list[Finding]:
-        """Nothing where ccxt cannot ask for it, as on exchanges that have one mode only."""
-        if not self._client.raw().has.get("fetchPositionMode"):
-            return []
-        await self._markets()
-        symbol = self._any_symbol()
-        try:
-            told = Row(await self._ask(READ, lambda exchange: exchange.fetch_position_mode(symbol)), "position mode")
-            return [position_mode_finding(is_one_way=not told.flag("hedged"), remedy_id=USE_ONE_WAY)]
-        except (CallFailed, MalformedReply) as error:
-            return [Finding(Severity.WARNING, "position mode", f"not told: {error}", ONE_WAY_REMEDY)]
-
-    def _any_symbol(self) -> str:
-        """Some exchanges want a symbol where they mean all of them."""
-        markets: Mapping[str, Any] = self._client.raw().markets
-        return next(symbol for symbol, market in markets.items() if self._is_ours(Row(market, symbol)))
-
-    async def _ask(self, call: Call, ask: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401 - ccxt has no types
-        await self._markets()
-        return await self._client.read_with(self._weighed(call), ask)
-
-    async def _set(self, call: Call, ask: Callable[[Any], Awaitable[Any]]) -> None:
-        await self._markets()
-        await self._client.write_with(self._weighed(call), ask)
-
-    async def _markets(self) -> None:
-        """Ccxt's unified methods need its own table of markets, once per object."""
-        if not self._client.raw().markets:
-            await self._client.read_with(self._weighed(MARKETS), lambda exchange: exchange.load_markets())
-
-    def _weighed(self, call: Call) -> Call:
-        own = self.traits.write_budget if call.path == "write" else None
-        budgets = (own.name,) if own else call.budgets
-        return replace(call, weight=self.traits.weights.get(call.path, call.weight), budgets=budgets)
-
-    def _is_ours(self, row: Row) -> bool:
-        market = row.fields
-        return bool(market.get("swap") and market.get("linear") and market.get("settle") == self.traits.settle)
 
     def _id_form(self, client_order_id: ClientOrderId) -> str:
         if not self.traits.has_hex_ids:

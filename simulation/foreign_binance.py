@@ -91,6 +91,7 @@ def _read(exchange: MiniExchange, name: str, params: dict[str, Any]) -> Any:  # 
         "symbolConfig": [_config(exchange)],
         "dual": {"dualSidePosition": exchange.is_hedged},
         "apiRestrictions": RIGHTS,
+        "multiAssetsMargin": {"multiAssetsMargin": exchange.account_kind == "multi-assets"},
         "leverageBracket": BRACKETS,
         "24hr": _ticker(now),
         "depth": {"lastUpdateId": 1, "E": now, "T": now, "bids": [["49999.90", "1.5"]], "asks": [["50000.10", "2.5"]]},

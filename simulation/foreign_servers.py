@@ -50,7 +50,7 @@ class MiniExchange:
         margin_mode: Of the symbol.
         refuse_next: Why the next order is refused, empty for no refusal.
         is_hedged: Whether the account holds both sides apart.
-        account_kind: What Hyperliquid calls the account's abstraction.
+        account_kind: What Hyperliquid calls the account's abstraction; "multi-assets" on Binance.
     """
 
     clock: Clock

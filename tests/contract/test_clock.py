@@ -26,6 +26,17 @@ def test_a_far_clock_is_corrected_and_told(name: str, seconds: int) -> None:
     play(name, scene)
 
 
+@pytest.mark.parametrize(("seconds", "is_told"), [(0.4, False), (-0.4, False), (0.6, True), (-0.6, True)])
+def test_a_difference_is_told_above_half_a_second_and_corrected_below_it_as_well(seconds: float, is_told: bool) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.clock.step(seconds)
+        must_know(await bench.exchange.read_positions())
+        assert ("clock differs from the exchange's" in bench.told.names()) == is_told
+        assert abs(bench.exchange.clock_offset.offset + timedelta(seconds=seconds)) < timedelta(milliseconds=50)
+
+    play("bybit", scene)
+
+
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_the_clock_is_measured_once_an_hour(name: str) -> None:
     async def scene(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ccxt.async_support as ccxt
 import pytest
 
 from account_processors.ccxt_client import CallSettings
@@ -465,6 +466,7 @@ SHAPES: dict[str, dict[str, tuple[str, ...]]] = {
         "leverageBracket": ("leverage_bracket",),
         "dual": ("position_mode",),
         "apiRestrictions": ("api_restrictions",),
+        "multiAssetsMargin": ("multi_assets_mode",),
         "depth": ("depth",),
     },
     "okx": {
@@ -542,6 +544,17 @@ def test_a_coin_without_a_perpetual_is_named_with_the_reason_and_never_sent(name
         assert isinstance(outcome, RefusedOutcome)
         assert "lists no perpetual of that name" in outcome.detail
         assert foreign.server.orders == {}
+
+    play_foreign(name, scene)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_ccxts_own_class_is_used_without_its_retries_and_its_throttle(name: str) -> None:
+    async def scene(foreign: Foreign) -> None:
+        raw = foreign.exchange.connection.raw()
+        assert type(raw) is getattr(ccxt, find_dialect(name).profile.ccxt_id)
+        assert raw.options["maxRetriesOnFailure"] == 0
+        assert raw.enableRateLimit is False
 
     play_foreign(name, scene)
 

@@ -44,6 +44,18 @@ def test_a_key_that_is_not_accepted_is_the_first_thing_said(name: str) -> None:
     play(name, scene)
 
 
+def test_a_unified_account_of_kucoin_is_refused_with_the_remedy() -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        assert finding(await bench.exchange.inspect(), "account").severity is Severity.GOOD
+        unified = Fault(FaultKind.WRONG_FIELD, endpoint="account_mode", field="selfAccountMode", value="UNIFIED")
+        bench.break_next(unified)
+        found = finding(await bench.exchange.inspect(), "account")
+        assert (found.severity, bool(found.remedy)) == (Severity.PROBLEM, True)
+
+    play("kucoin", scene)
+
+
 def test_bybit_tells_a_key_that_may_not_trade() -> None:
     async def scene(bench: Bench) -> None:
         bench.account.permissions = Permissions(can_trade=False)

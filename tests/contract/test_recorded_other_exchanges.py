@@ -101,6 +101,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         "depth": told("binance/depth"),
         "dual": told("binance/position_mode"),
         "apiRestrictions": told("binance/api_restrictions"),
+        "multiAssetsMargin": told("binance/multi_assets_mode"),
     },
     "okx": {
         "public/instruments": okx_markets(),
@@ -563,6 +564,7 @@ def test_the_passport_tells_rights_kind_and_position_mode_where_the_exchange_doe
     async def binance(exchange: CcxtExchange) -> None:
         found = severities(await exchange.inspect())
         assert (found["trading"], found["withdrawal"], found["position mode"]) == (problem, good, problem)
+        assert found["account"] is problem  # In multi-assets mode there is no isolated margin.
 
     async def okx(exchange: CcxtExchange) -> None:
         found = severities(await exchange.inspect())
