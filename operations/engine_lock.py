@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from core.model.failures import EngineError
+from core.model.failures import EngineError, StorageFailure
 
 
 class AlreadyRunning(EngineError):
@@ -25,6 +25,7 @@ class EngineLock:
 
         Raises:
             AlreadyRunning: With the holder's process id.
+            StorageFailure: If the disk has no room for ours.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -36,8 +37,12 @@ class EngineLock:
             raise AlreadyRunning(
                 f"{self._path}: another engine is running on this data (process {holder}); stop it first"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            os.close(descriptor)
+            raise StorageFailure(f"{self._path}: cannot be written: {error.strerror or error}") from error
         self._descriptor = descriptor
         return self
 

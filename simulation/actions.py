@@ -8,6 +8,8 @@ from core.model.standing import Verb
 from paper.effects import MarketState
 from paper.faults import Fault
 from paper.sn8_faults import Fault as Sn8Fault
+from simulation.full_disk import Full
+from simulation.services import Service
 from simulation.states import State
 
 
@@ -90,6 +92,61 @@ class EditWeights:
 @dataclass(frozen=True, slots=True)
 class SpoilWeights:
     """An edit that is not valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditMapping:
+    """The operator edits the mapping: TradingView's symbols to unified ones; one left out is unmapped."""
+
+    mapping: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpoilMapping:
+    """An edit of the mapping that is not valid; it must be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FillDisk:
+    """No write finds room any more: of the journal, or of anything."""
+
+    full: Full
+
+
+@dataclass(frozen=True, slots=True)
+class FreeDisk:
+    """There is room again, and the operator starts everything anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopService:
+    """The endpoint or the poller stops."""
+
+    service: Service
+
+
+@dataclass(frozen=True, slots=True)
+class StartService:
+    """The endpoint or the poller starts again."""
+
+    service: Service
+
+
+@dataclass(frozen=True, slots=True)
+class RunStranger:
+    """Another installation trades an account with the same keys for a while."""
+
+    exchange: str
+    symbol: str
+    depth: Decimal
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectTold:
+    """The engine must have told this by now."""
+
+    event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +253,14 @@ Action = (
     | Shock
     | EditWeights
     | SpoilWeights
+    | EditMapping
+    | SpoilMapping
+    | FillDisk
+    | FreeDisk
+    | StopService
+    | StartService
+    | RunStranger
+    | ExpectTold
     | DisableAccount
     | Operate
     | Restart

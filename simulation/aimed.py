@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.model.standing import Verb
+from paper.effects import MarketState
 from paper.faults import Fault, FaultKind
 from paper.refusals import Reason
 from paper.sn8_faults import Fault as Sn8Fault
@@ -14,22 +15,34 @@ from simulation.actions import (
     BackUpJournal,
     Break,
     BreakNetwork,
+    EditMapping,
     EditWeights,
     ExpectFlat,
     ExpectHeld,
+    ExpectTold,
+    FillDisk,
     ForeignTrade,
+    FreeDisk,
     Heal,
+    Market,
     Operate,
     RepeatSymbol,
     Resend,
     ResendEarlier,
     Restart,
     RestoreJournal,
+    RunStranger,
+    SpoilMapping,
     SpoilWeights,
     StartSecondEngine,
+    StartService,
     Step,
+    StopService,
 )
 from simulation.chaos import LOOKUPS
+from simulation.full_disk import Full
+from simulation.services import Service
+from simulation.surroundings import JOURNAL_FAILED
 from simulation.whole_world import EXCHANGES, Plan
 
 SYMBOL = "BTCUSDT"
@@ -239,6 +252,71 @@ AIMED: Mapping[str, Life] = {
         (25.0, _alert("-0.5")),
     ),
     "a second engine": _life((5.0, _alert("0.5")), (6.0, StartSecondEngine()), (8.0, _alert("-0.5"))),
+    "a second engine elsewhere": _life(
+        (5.0, _alert("0.5")),
+        *(
+            (10.0 + 30.0 * number, RunStranger(name, SYMBOL, Decimal("-0.5"), 20.0))
+            for number, name in enumerate(EXCHANGES)
+        ),
+        (140.0, _alert("0.9")),
+        (200.0, ExpectTold("another engine trades this account")),
+    ),
+    "no room for the journal": _life(
+        (5.0, _alert("0.5")),
+        (15.0, FillDisk(Full.JOURNAL)),
+        (16.0, _alert("0.9")),
+        (25.0, ExpectTold(JOURNAL_FAILED)),
+        (26.0, _alert("0")),
+        (35.0, ExpectFlat(SYMBOL)),
+        (36.0, _alert("0.5")),
+        (45.0, ExpectFlat(SYMBOL)),
+        (46.0, FreeDisk()),
+        (100.0, _alert("-0.4")),
+    ),
+    "no room at all": _life(
+        (5.0, _alert("0.5")),
+        (15.0, FillDisk(Full.EVERYTHING)),
+        (16.0, _alert("0.9")),
+        (40.0, FreeDisk()),
+        (60.0, _alert("-0.4")),
+    ),
+    "no room while a position turns": _life(
+        (5.0, _alert("0.5")),
+        (14.9, Break(Fault(FaultKind.LATENCY, endpoint="create_order", seconds=2.0, count=8))),
+        (15.0, _alert("-0.5")),
+        (16.0, FillDisk(Full.JOURNAL)),
+        (40.0, FreeDisk()),
+    ),
+    "delisted with a position": _life(
+        (5.0, _alert("0.5")),
+        *((15.0, Market(name, SYMBOL, MarketState.DELISTED)) for name in EXCHANGES),
+        (16.0, ExpectFlat(SYMBOL)),
+        (90.0, _alert("0.9")),
+        (180.0, ExpectFlat(SYMBOL)),
+        (181.0, _alert("0")),
+    ),
+    "the mapping changes while orders are under way": _life(
+        (5.0, _alert("0.5")),
+        (15.0, _fault(FaultKind.LATENCY, "create_order", 2.0, 8)),
+        (15.0, _alert("-0.5")),
+        (16.0, SpoilMapping()),
+        (20.0, ExpectHeld(SYMBOL)),
+        (21.0, _alert("0.3")),
+        (22.0, EditMapping({"OTHER": SYMBOL})),
+        (40.0, ExpectFlat(SYMBOL)),
+        (41.0, EditMapping({SYMBOL: SYMBOL})),
+        (60.0, ExpectHeld(SYMBOL)),
+    ),
+    "endpoint and poller stop and start": _life(
+        (5.0, _alert("0.5")),
+        (15.0, StopService(Service.ENDPOINT)),
+        (16.0, _alert("0.9")),
+        (20.0, StopService(Service.POLLER)),
+        (25.0, StartService(Service.ENDPOINT)),
+        (26.0, _alert("0")),
+        (30.0, ResendEarlier(SYMBOL)),
+        (50.0, StartService(Service.POLLER)),
+    ),
     "a restored journal": _life(
         (5.0, _alert("0.5")),
         (10.0, _alert("0")),

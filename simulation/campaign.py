@@ -15,9 +15,9 @@ from paper.faults import FaultKind
 from simulation.actions import Step
 from simulation.chaos import Chaos
 from simulation.coverage import ENFORCED_FROM_HOURS, IMPOSSIBLE, demanded_hits, thin_cells
+from simulation.scene import Violation
 from simulation.states import State
 from simulation.trial import Verdict, run_trial
-from simulation.watcher import Violation
 from simulation.whole_world import Plan
 
 SHRINKING_TRIALS = 16

@@ -13,25 +13,37 @@ from simulation.actions import (
     Alert,
     Break,
     BreakNetwork,
+    EditMapping,
     EditWeights,
+    FillDisk,
     ForeignTrade,
+    FreeDisk,
     Heal,
     Liquidate,
     Market,
     Operate,
     Resend,
+    ResendEarlier,
     Restart,
+    RunStranger,
     Shock,
+    SpoilMapping,
     SpoilWeights,
+    StartService,
     Step,
     StepClock,
+    StopService,
 )
 from simulation.aimed_chaos import AimedChaos
+from simulation.full_disk import Full
+from simulation.services import Service
 from simulation.whole_world import DEFAULT_WEIGHT, Plan
 
 HOUR_SECONDS = 3600.0
 MEAN_GAP_SECONDS = 45.0
 FIRST_SECONDS = 5.0
+RESENT_SHARE = 0.04
+STRANGER_SECONDS = 20.0
 
 LOOKUPS = ("order", "open_orders", "order_history")
 """Where an order is asked for by its id; the exchanges differ."""
@@ -90,6 +102,11 @@ class Chaos:
             (self._restart, 4),
             (self._clock_step, 1),
             (self._network, 2),
+            (self._mapping, 1),
+            (SpoilMapping, 1),
+            (self._service, 2),
+            (self._disk, 1),
+            (self._stranger, 1),
         )
 
     def schedule(self, hours: float) -> list[Step]:
@@ -104,8 +121,27 @@ class Chaos:
             if isinstance(action, Break) and action.fault.endpoint == "create_order":
                 # Aimed: the alert that makes the order comes right behind its fault.
                 steps.append(Step(round(at + 0.01, 3), self._alert()))
+            steps += [Step(round(at + after, 3), later) for after, later in self._consequences(action)]
             at += self._chance.expovariate(1 / MEAN_GAP_SECONDS)
         return sorted(steps, key=lambda step: step.at_seconds)
+
+    def _consequences(self, action: Action) -> Sequence[tuple[float, Action]]:
+        """What comes after an action, so that it does not stay so for ever."""
+        wait = self._chance.uniform(20.0, 90.0)
+        match action:
+            case Alert(symbol=symbol) if self._chance.random() < RESENT_SHARE:
+                # TradingView sends again within seconds what it thinks was not taken; newer ones may come between.
+                return [(3.0, Alert(symbol, self._depth(symbol))), (6.0, ResendEarlier(symbol))]
+            case StopService(service=service):
+                return [(wait if service is Service.ENDPOINT else 4 * wait, StartService(service))]
+            case FillDisk():
+                return [(2.0, self._alert()), (wait, FreeDisk())]
+            case SpoilMapping() | EditMapping():
+                return [(1.0, self._alert()), (wait, EditMapping({name: name for name in self._plan.symbols}))]
+            case RunStranger(exchange=exchange):
+                return [(100.0 + wait, Operate(Verb.RESUME, exchange))]
+            case _:
+                return []
 
     def _symbol(self) -> str:
         return self._chance.choice(list(self._plan.symbols))
@@ -115,12 +151,15 @@ class Chaos:
 
     def _alert(self) -> Action:
         symbol = self._symbol()
+        return Alert(symbol, self._depth(symbol))
+
+    def _depth(self, symbol: str) -> Decimal:
         before = self._depths.get(symbol, Decimal(0))
         depth = self._chance.choice(
             (Decimal(0), -before, Decimal(self._chance.randint(-10, 10)) / 10, before / 2, Decimal("0.005"))
         )
         self._depths[symbol] = depth
-        return Alert(symbol, depth)
+        return depth
 
     def _resend(self) -> Action:
         return Resend(self._symbol())
@@ -157,7 +196,8 @@ class Chaos:
         return Liquidate(self._exchange(), self._symbol())
 
     def _market(self) -> Action:
-        state = self._chance.choice((MarketState.HALTED, MarketState.LIVE))
+        states = (MarketState.HALTED, MarketState.LIVE, MarketState.HALTED, MarketState.LIVE, MarketState.DELISTED)
+        state = self._chance.choice(states)
         return Market(self._exchange(), self._symbol(), state)
 
     def _shock(self) -> Action:
@@ -166,6 +206,24 @@ class Chaos:
     def _edit(self) -> Action:
         kept = [symbol for symbol in self._plan.symbols if self._chance.random() > 0.2] or list(self._plan.symbols)
         return EditWeights({symbol: self._chance.choice((DEFAULT_WEIGHT, Decimal("0.1"))) for symbol in kept})
+
+    def _mapping(self) -> Action:
+        """An edit that unmaps a symbol or lets two trade places."""
+        names = list(self._plan.symbols)
+        first, second = self._chance.sample(names, 2)
+        if self._chance.random() < 0.5:
+            return EditMapping({name: name for name in names if name != first})
+        return EditMapping({name: {first: second, second: first}.get(name, name) for name in names})
+
+    def _service(self) -> Action:
+        return StopService(self._chance.choice(list(Service)))
+
+    def _disk(self) -> Action:
+        return FillDisk(self._chance.choice((Full.JOURNAL, Full.JOURNAL, Full.EVERYTHING)))
+
+    def _stranger(self) -> Action:
+        depth = Decimal(self._chance.choice((-6, -3, 3, 6))) / 10
+        return RunStranger(self._exchange(), self._symbol(), depth, STRANGER_SECONDS)
 
     def _command(self) -> Action:
         verb = self._chance.choice((Verb.HALT, Verb.REDUCE_ONLY, Verb.FLATTEN, Verb.RESUME, Verb.RESUME))

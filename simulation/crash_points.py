@@ -231,7 +231,7 @@ class _Points:
         world.move_to(left, asyncio.get_running_loop())
         trial = Trial(world)
         wrong: list[str] = []
-        async with world.services():
+        async with world.serving():
             await trial.happenings.start()
             for _ in range(int(RESTARTED_WITHIN_SECONDS)):
                 await asyncio.sleep(1)
@@ -240,23 +240,23 @@ class _Points:
                     break
             wrong += self._lost_alerts()
             if world.engine:
-                world.watcher.check_books(world.engine.journal)
+                world.watcher.words.check_books(world.engine.journal)
             await world.stop_engine()
         wrong += [f"rule {violation.invariant}: {violation.told}" for violation in world.watcher.violations]
         return wrong + self._too_much_traded()
 
     def _lost_alerts(self) -> list[str]:
         """What was answered 200 is in force; what was in question may be."""
-        world = self._world
-        told = [depth for _, depth in (*world.acknowledged[-1:], *filter(None, [world.in_question]))]
-        frame = world.webhook.processor.frame()
+        said = self._world.trading_view
+        told = [depth for _, depth in (*said.acknowledged[-1:], *filter(None, [said.in_question]))]
+        frame = self._world.services.webhook.processor.frame()
         depth = next((signal.depth for signal in frame.signals), None)
-        if not told or depth in told or (depth is None and not world.acknowledged):
+        if not told or depth in told or (depth is None and not said.acknowledged):
             return []
-        return [f"the endpoint stands on {depth}, answered were {world.acknowledged}"]
+        return [f"the endpoint stands on {depth}, answered were {said.acknowledged}"]
 
     def _too_much_traded(self) -> list[str]:
         watcher = self._world.watcher
         place = (AccountId(self._world.plan.exchanges[0]), Symbol(SYMBOL))
-        traded, planned = watcher.traded[place], watcher.planned(place)
+        traded, planned = watcher.orders.traded[place], watcher.planned(place)
         return [f"traded {plain(traded)}, the decisions ask for {plain(planned)}"] if traded > planned else []

@@ -1,20 +1,16 @@
 """What an action does to a simulated world."""
 
-import asyncio
 import contextlib
 import hashlib
 import shutil
 from dataclasses import replace
 from decimal import Decimal
 
-from core.model.failures import InvalidConfig
+from core.model.failures import InvalidConfig, StorageFailure
 from core.model.identity import AccountId, Symbol
 from core.model.money import ZERO, plain
-from core.model.standing import Scope, Verb
-from operations.command_files import give_command
 from operations.engine_lock import AlreadyRunning
 from operations.journal_copy import copy_journal, renew_epoch
-from paper.faults import Fault
 from paper.interventions import liquidate_now, trade_from_elsewhere
 from paper.refusals import Refused
 from simulation.actions import (
@@ -25,10 +21,14 @@ from simulation.actions import (
     Break,
     BreakNetwork,
     DisableAccount,
+    EditMapping,
     EditWeights,
     ExpectFlat,
     ExpectHeld,
+    ExpectTold,
+    FillDisk,
     ForeignTrade,
+    FreeDisk,
     Heal,
     Liquidate,
     Market,
@@ -38,41 +38,51 @@ from simulation.actions import (
     ResendEarlier,
     Restart,
     RestoreJournal,
+    RunStranger,
     Shock,
+    SpoilMapping,
     SpoilWeights,
     StartSecondEngine,
+    StartService,
     StepClock,
+    StopService,
 )
-from simulation.whole_world import ANSWERED, WholeWorld
+from simulation.operating import Operator
+from simulation.surroundings import Surroundings
+from simulation.whole_world import WholeWorld
 
 
 class Happenings:
-    """Lets actions happen in one world."""
+    """Lets actions happen in one world.
+
+    Attributes:
+        operator: What its operator does.
+        surroundings: What its machine and other installations do.
+    """
 
     def __init__(self, world: WholeWorld) -> None:
         self._world = world
         self._traded: dict[tuple[AccountId, Symbol], Decimal] = {}
+        self.operator = Operator(world, self.start)
+        self.surroundings = Surroundings(world, self.start)
 
     async def apply(self, action: Action) -> None:
         """Let it happen."""
         match action:
             case Alert() | Resend() | ResendEarlier():
                 await self._signal(action)
-            case Break(fault=fault):
-                self._break(fault)
-            case AimFault():
-                self._world.aims.add(action)
-            case Heal():
-                self._world.house.faults.clear()
-            case EditWeights() | SpoilWeights() | RepeatSymbol() | Operate() | DisableAccount():
-                await self._order(action)
+            case Break() | AimFault() | Heal():
+                self._break(action)
+            case EditWeights() | SpoilWeights() | RepeatSymbol() | EditMapping() | SpoilMapping():
+                await self.operator.edit(action)
+            case DisableAccount() | Operate():
+                self.operator.say(action)
+            case FillDisk() | FreeDisk() | StopService() | StartService() | RunStranger():
+                await self.surroundings.apply(action)
             case Restart() | BackUpJournal() | RestoreJournal() | StartSecondEngine():
                 await self._disturb(action)
-            case ExpectFlat(symbol=symbol):
-                self._expect(symbol, is_held=False)
-            case ExpectHeld(symbol=symbol, is_untouched=is_untouched):
-                self._expect(symbol, is_held=True)
-                self._compare_traded(symbol, is_untouched=is_untouched)
+            case ExpectFlat() | ExpectHeld() | ExpectTold():
+                self._expect(action)
             case _:
                 self._intervene(action)
 
@@ -80,38 +90,31 @@ class Happenings:
         """What TradingView sends."""
         match action:
             case Alert(symbol=symbol, depth=depth):
+                allowed = self.surroundings.answers_allowed(symbol)
                 answer = await self._world.alert(symbol, depth)
-                if answer.status != ANSWERED:
-                    self._world.watcher.fail(4, f"alert {symbol} {depth} got {answer}")
+                if answer.status not in allowed:
+                    self._world.watcher.fail(4, f"alert {symbol} {depth} got {answer}, allowed were {allowed}")
             case Resend(symbol=symbol):
-                await self._world.resend(symbol)
+                await self._resend(symbol, 1)
             case ResendEarlier(symbol=symbol):
-                await self._world.resend(symbol, back=2)
+                await self._resend(symbol, 2)
 
-    def _break(self, fault: Fault) -> None:
-        """Put a fault in force; its symbol may be a unified one."""
-        if fault.symbol and fault.exchange:
-            fault = replace(fault, symbol=self._world.market_of(fault.exchange, fault.symbol))
-        self._world.house.faults.add(fault)
+    async def _resend(self, symbol: str, back: int) -> None:
+        wrong = await self._world.trading_view.resend(self._world.services, symbol, back)
+        if wrong:
+            self._world.watcher.fail(5, wrong)
 
-    async def _order(self, action: EditWeights | SpoilWeights | RepeatSymbol | Operate | DisableAccount) -> None:
-        """What the operator does."""
+    def _break(self, action: Break | AimFault | Heal) -> None:
+        """Put a fault in force, now or at its moment, or take all away; a symbol may be a unified one."""
         match action:
-            case EditWeights(weights=weights):
-                self._world.write_weights(weights)
-                if self._world.engine is None:
-                    await self.start()
-            case SpoilWeights():
-                self._world.spoil_weights()
-            case RepeatSymbol():
-                self._world.repeat_symbol()
-                await asyncio.sleep(1)
-                if self._world.engine and not self._world.engine.config.problem():
-                    self._world.watcher.fail(14, "a symbol given twice was accepted")
-            case DisableAccount(exchange=exchange):
-                self._world.switch_account(exchange or self._world.plan.exchanges[0], is_enabled=False)
-            case Operate(verb=verb, exchange=exchange, symbol=symbol):
-                self.operate(verb, exchange, symbol)
+            case Break(fault=fault):
+                if fault.symbol and fault.exchange:
+                    fault = replace(fault, symbol=self._world.market_of(fault.exchange, fault.symbol))
+                self._world.house.faults.add(fault)
+            case AimFault():
+                self._world.aims.add(action)
+            case Heal():
+                self._world.house.faults.clear()
 
     async def _disturb(self, action: Restart | BackUpJournal | RestoreJournal | StartSecondEngine) -> None:
         """What happens around the engine on its own machine."""
@@ -124,6 +127,7 @@ class Happenings:
                 copy_journal(world.home.journal, copy)
             case RestoreJournal():
                 await world.stop_engine()
+                world.forget_journal()
                 for rest in world.home.journal.parent.glob(f"{world.home.journal.name}*"):
                     rest.unlink()
                 shutil.copy(copy, world.home.journal)
@@ -134,16 +138,22 @@ class Happenings:
                     await world.start_engine()
                     world.watcher.fail(15, "a second engine started on the same data")
 
-    def _expect(self, symbol: str, *, is_held: bool) -> None:
+    def _expect(self, action: ExpectFlat | ExpectHeld | ExpectTold) -> None:
         watcher = self._world.watcher
+        if isinstance(action, ExpectTold):
+            if not watcher.told[action.event]:
+                watcher.fail(15, f"nobody told: {action.event}")
+            return
         for name in self._world.plan.exchanges:
-            held = watcher.held((AccountId(name), Symbol(symbol)))
-            if (held != ZERO) is not is_held:
-                wanted = "something" if is_held else "nothing"
-                watcher.fail(16, f"{name} holds {plain(held)} of {symbol}, expected was {wanted}")
+            held = watcher.held((AccountId(name), Symbol(action.symbol)))
+            if (held != ZERO) is not isinstance(action, ExpectHeld):
+                wanted = "something" if isinstance(action, ExpectHeld) else "nothing"
+                watcher.fail(16, f"{name} holds {plain(held)} of {action.symbol}, expected was {wanted}")
+        if isinstance(action, ExpectHeld):
+            self._compare_traded(action.symbol, is_untouched=action.is_untouched)
 
     def _compare_traded(self, symbol: str, *, is_untouched: bool) -> None:
-        traded = self._world.watcher.traded
+        traded = self._world.watcher.orders.traded
         for name in self._world.plan.exchanges:
             place = (AccountId(name), Symbol(symbol))
             if is_untouched and self._traded.get(place, ZERO) != traded[place]:
@@ -181,12 +191,5 @@ class Happenings:
 
     async def start(self) -> None:
         """Start the engine; over an invalid configuration it refuses, and is started again once that is mended."""
-        with contextlib.suppress(InvalidConfig):
+        with contextlib.suppress(InvalidConfig, StorageFailure):
             await self._world.start_engine()
-
-    def operate(self, verb: Verb, exchange: str, symbol: str) -> None:
-        """Command something; empty names mean all."""
-        world = self._world
-        scope = Scope(AccountId(exchange) if exchange else None, Symbol(symbol) if symbol else None)
-        applied = world.engine.journal.last_command() if world.engine else 0
-        give_command(world.home.operator_commands, verb, scope, "simulation", world.clock.now(), "told to", applied)

@@ -86,7 +86,7 @@ class LosingDisk:
 
     def _hook_sync(self, real: Callable[[Any], None]) -> Any:  # noqa: ANN401 - takes its place by any name
         def sync(descriptor: Any) -> None:  # noqa: ANN401 - as os.fsync
-            path = _path_of(descriptor)
+            path = path_of(descriptor)
             real(descriptor)
             if self.owns(path):
                 self.synced(path)
@@ -104,7 +104,7 @@ class LosingDisk:
     def _hook_write(self, real: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
         def write(descriptor: int, content: Any) -> int:  # noqa: ANN401 - as os.write
             written = real(descriptor, content)
-            path = _path_of(descriptor)
+            path = path_of(descriptor)
             if self.owns(path):
                 self.changed("wrote", path)
             return written
@@ -142,7 +142,8 @@ class _File(apsw.VFSFile):
             self._was_synced = True
 
 
-def _path_of(descriptor: Any) -> str:  # noqa: ANN401 - a number or an object with fileno()
+def path_of(descriptor: Any) -> str:  # noqa: ANN401 - a number or an object with fileno()
+    """The file behind a descriptor, empty when the system does not tell."""
     number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
     try:
         return os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - called for every write

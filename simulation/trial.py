@@ -4,39 +4,36 @@ import asyncio
 import os
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from datetime import datetime
 from pathlib import Path
 
-from config.account_switches import AccountSwitches
-from core.decisions.merge_signals import merge_signals
-from core.model.identity import AccountId, Symbol
-from core.model.ledger import SymbolLedger
-from core.model.money import ZERO, plain
-from core.model.standing import Standing, Verb
-from operations.views import read_passes
+from core.model.identity import Symbol
+from core.model.standing import Verb
+from execute_trades import Engine
 from paper.effects import MarketState
-from simulation.actions import (
-    Step,
-)
+from signal_processors.day_files import Record, read_records
+from signal_processors.tradingview_lane import RESEND_SECONDS
+from signal_processors.tradingview_lane import Verdict as TradingViewVerdict
+from simulation.actions import Step
+from simulation.calm import CalmCheck
+from simulation.gaps import gaps_of
 from simulation.happenings import Happenings
+from simulation.scene import Violation, unified
 from simulation.virtual_time import run_virtually
-from simulation.watcher import Violation, unified
-from simulation.whole_world import DEFAULT_WEIGHT, SN8_KEY, Plan, WholeWorld
+from simulation.whole_world import DEFAULT_WEIGHT, Plan, WholeWorld
 
 REDUCED_WITHIN_SECONDS = 30.0
 CONVERGED_WITHIN_SECONDS = 120.0
 """30 s after the longest window in which an order may still turn up (BloFin's 60 s and its margin)."""
 
+TAKEN_ONCE_SECONDS = RESEND_SECONDS - 4.0
+"""An alert that comes again within so long is the same one, whatever a step of the clock does in between."""
+
 MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - for folders with random names
 """Simulated disks lie in memory where the system offers it: what is synced there is our model's business."""
-
-DEPTH_LEFT_ALONE = Decimal("0.06")
-"""A source that moves at every poll is followed in steps of 5 %."""
-
-LEAST_DEPTH_CHANGE = Decimal("0.0001")
-"""A smaller change of a depth that stays on its side is no new decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +76,20 @@ def run_trial(plan: Plan, steps: Sequence[Step], watch: Callable[[float], None] 
 
 async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable[[float], None]) -> Verdict:
     world = WholeWorld(folder, plan)
+    with world.disk.listening():
+        return await _live_in(world, steps, watch)
+
+
+async def _live_in(world: WholeWorld, steps: Sequence[Step], watch: Callable[[float], None]) -> Verdict:
     trial = Trial(world)
     loop = asyncio.get_running_loop()
+    calm = CalmCheck(world)
     async with world.running():
         for step in steps:
             await asyncio.sleep(max(0.0, step.at_seconds - loop.time()))
             watch(loop.time())
+            calm.look()
+            calm.take(step.action)
             await trial.happenings.apply(step.action)
         converged_seconds = await trial.heal_and_converge()
         watcher = world.watcher
@@ -119,7 +124,7 @@ class Trial:
         Returns:
             Seconds until everything stood on target.
         """
-        self._heal()
+        await self._heal()
         if self._world.engine is None:
             await self.happenings.start()
         loop = asyncio.get_running_loop()
@@ -131,86 +136,69 @@ class Trial:
                 break
             await asyncio.sleep(1)
         self._complain([told for told, _ in self.gaps()])
-        self._check_end()
+        self.check_end()
         return loop.time() - begun
 
-    def _check_end(self) -> None:
+    def check_end(self) -> None:
         """What must hold once everything stands still: the endpoint's word, the fills, the secrets."""
         world = self._world
         if world.engine:
-            world.watcher.check_books(world.engine.journal)
-        newest = dict(world.acknowledged)
-        in_force = {signal.source_symbol: signal.depth for signal in world.webhook.processor.frame().signals}
+            world.watcher.words.check_books(world.engine.journal)
+            self._check_configuration(world.engine)
+        newest = dict(world.trading_view.acknowledged)
+        in_force = {signal.source_symbol: signal.depth for signal in world.services.webhook.processor.frame().signals}
         for symbol, depth in newest.items():
             if in_force.get(symbol) != depth:
                 world.watcher.fail(5, f"{symbol}: {in_force.get(symbol)} is in force, answered last was {depth}")
-        secrets = [SN8_KEY.encode()]
-        for name in world.plan.exchanges:
-            keys = world.house.account(name).keys
-            secrets += [text.encode() for text in (keys.secret, keys.passphrase) if text]
+        self._check_record()
+        secrets = [text.encode() for text in world.watcher.words.secrets]
         for path in world.home.path.rglob("*"):
             if path.is_file() and any(secret in path.read_bytes() for secret in secrets):
                 world.watcher.fail(20, f"{path.name} holds a secret")
 
-    def _heal(self) -> None:
+    def _check_configuration(self, engine: Engine) -> None:
+        """14: what the operator wrote last, which is valid, is in force."""
+        in_force, on_disk = engine.config.load().version, self._world.version_on_disk()
+        if engine.config.problem() or in_force != on_disk:
+            told = f"configuration {in_force} is in force, {on_disk} is on the disk ({engine.config.problem()})"
+            self._world.watcher.fail(14, told)
+
+    def _check_record(self) -> None:
+        """4: every alert that was answered 200 is in the record, and was taken as new at most once."""
+        world = self._world
+        records = [one for one in read_records(world.home.raw_signals("tradingview")) if isinstance(one, Record)]
+        kept = Counter(one.content["body"] for one in records)
+        for body in world.trading_view.answered:
+            if not kept[body]:
+                world.watcher.fail(4, f"{body} was answered and is not in the record")
+        taken: dict[str, datetime] = {}
+        for one in records:
+            if one.content["verdict"] == TradingViewVerdict.APPLIED:
+                before = taken.get(one.content["body"])
+                if before and abs((one.received_at - before).total_seconds()) < TAKEN_ONCE_SECONDS:
+                    world.watcher.fail(4, f"{one.content['body']} was applied twice at {before} and {one.received_at}")
+                taken[one.content["body"]] = one.received_at
+
+    async def _heal(self) -> None:
         world = self._world
         world.house.faults.clear()
+        world.aims.clear()
         world.sn8.faults.plan(None)
         for name in world.plan.exchanges:
             venue = world.house.exchanges[name]
             for market in venue.states:
-                if venue.state(market) is not MarketState.LIVE:
-                    self._reopened.add((name, unified(venue.market(market).coin)))
-                venue.set_state(market, MarketState.LIVE)
+                if venue.state(market) is MarketState.HALTED:
+                    self._reopened.add((name, unified(venue.markets[market].coin)))
+                    venue.set_state(market, MarketState.LIVE)
+        await self.happenings.surroundings.heal()
+        world.write_mapping({symbol: symbol for symbol in world.plan.symbols})
         world.write_weights(dict.fromkeys(world.plan.symbols, DEFAULT_WEIGHT))
-        self.happenings.operate(Verb.RESUME, "", "")
+        self.happenings.operator.command(Verb.RESUME)
 
     def _complain(self, gaps: Sequence[str]) -> None:
-        now = asyncio.get_running_loop().time()
-        self._world.watcher.violations += [Violation(3, now, told) for told in gaps]
+        for told in gaps:
+            self._world.watcher.fail(3, told)
 
     def gaps(self) -> list[tuple[str, bool]]:
-        """Every position that is not where it should be and names no reason, and whether it is too large for long.
-
-        That a market trades again is found out at the next full check, so a reduction there may take that long.
-        """
-        engine = self._world.engine
-        if engine is None:
-            return [("no engine runs", False)]
-        merged = merge_signals(engine.config.load(), engine.manager.judged_sources()).targets
-        passes = read_passes(self._world.home.last_passes)
-        enabled = AccountSwitches(self._world.home).load()
-        gaps: list[tuple[str, bool]] = []
-        for exchange in self._world.plan.exchanges:
-            account = AccountId(exchange)
-            for symbol, target in merged.items():
-                ledger = engine.journal.ledger(account, symbol)
-                held = self._world.watcher.held((account, symbol))
-                outcome = passes[account].outcomes.get(symbol) if account in passes else None
-                why = outcome.why if outcome else ""
-                gap = _gap(ledger, target.depth if enabled.get(account, True) else ZERO, held)
-                is_tainted = self._world.watcher.is_tainted((account, symbol))
-                if gap and not (why and (is_tainted or _is_excused(ledger))):
-                    wanted = ledger.decision.quantity if ledger.decision else ZERO
-                    is_overdue = abs(held) > abs(wanted) and (exchange, symbol) not in self._reopened
-                    gaps.append((f"{account} {symbol}: {gap}; {why or 'no reason named'}", is_overdue))
-        return gaps
-
-
-def _gap(ledger: SymbolLedger, merged: Decimal, held: Decimal) -> str:
-    """How a symbol differs from what is asked, empty when it does not."""
-    decision = ledger.decision
-    if decision is None:
-        return f"merged depth {plain(merged)} has no decision" if merged != ZERO else ""
-    least = LEAST_DEPTH_CHANGE if decision.depth * merged > ZERO else ZERO
-    if abs(decision.depth - merged) > max(abs(merged) * DEPTH_LEFT_ALONE, least):
-        return f"decided on depth {plain(decision.depth)}, asked is {plain(merged)}"
-    if held != decision.quantity or not ledger.is_confirmed:
-        return f"holds {plain(held)}, decision {decision.number} asks {plain(decision.quantity)}"
-    return ""
-
-
-def _is_excused(ledger: SymbolLedger) -> bool:
-    """Whether a named difference has a reason that waiting does not take away."""
-    is_unreachable = ledger.decision is not None and bool(ledger.decision.unreachable)
-    return is_unreachable or ledger.standing is not Standing.ACTIVE
+        """Every position that is not where it should be and names no reason, and whether it is too large for long."""
+        return gaps_of(self._world, self._reopened)

@@ -6,10 +6,9 @@ virtual, and what the poller and the adapters reach are the exchanges and the SN
 """
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -19,30 +18,29 @@ from config.account_switches import AccountSwitches
 from config.accounts import AccountMode, AccountSettings
 from config.files import PRIVATE_MODE, format_json, write_atomically
 from config.home import Home
+from config.trading_files import TradingContents, parse_trading
+from core.model.failures import InvalidConfig
 from core.model.identity import AccountId
 from core.ports.exchange import Exchange
 from execute_trades import Engine, World, connect_paper
 from operations.account_switches import follow_switches
 from operations.committers import commit_inline
 from operations.engine_lock import EngineLock
+from operations.journal_file import JournalFile
 from paper.effects import Effects
 from paper.house import PaperHouse
 from paper.sn8 import Sn8Server
-from paper.sn8_session import Sn8Session
 from paper.sn8_world import Sn8World
-from signal_endpoints.in_process import Answer, request
-from signal_endpoints.tradingview_service import TradingViewService
-from signal_processors.bittensor_client import Sn8Access
-from signal_processors.bittensor_mapping import SOURCE as BITTENSOR
-from signal_processors.bittensor_poller import BittensorPoller
-from signal_processors.records import RecordLog
-from signal_processors.tradingview_lane import PAIR_SECONDS, Verdict
+from signal_endpoints.in_process import Answer
 from simulation.aiming import Aims
+from simulation.full_disk import FullDisk
+from simulation.scene import unified
+from simulation.services import SN8_KEY, Service, Services
+from simulation.trading_view import TradingView
 from simulation.virtual_time import START, VirtualClock
-from simulation.watcher import Watcher, unified
+from simulation.watcher import Watcher
 
 EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
-SN8_KEY = "made-sn8-key"
 DEFAULT_WEIGHT = Decimal("0.2")
 MINERS = 12
 MINERS_HISTORY = timedelta(days=30)
@@ -50,8 +48,6 @@ MINERS_HISTORY = timedelta(days=30)
 
 OTHER_COINS = frozenset({"DOGE", "PEPE", "KAS"})
 """Those that are dealt in multiples on one exchange, and listed on some exchanges only, are among them."""
-
-ANSWERED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +90,12 @@ class WholeWorld:
     """One home, the exchanges, the services over them; the engine may be stopped and started again.
 
     Attributes:
-        acknowledged: Alerts that were answered 200, in order.
-        in_question: An alert that is sent and not answered yet.
+        watcher: Checks it.
+        aims: Faults that wait for their moment.
+        services: The endpoint and the poller.
+        trading_view: Sends the alerts.
+        disk: Under the home; it may fill up.
+        mapped: TradingView's symbols that the mapping names.
     """
 
     def __init__(self, folder: Path, plan: Plan) -> None:
@@ -109,18 +109,16 @@ class WholeWorld:
         self.watcher = Watcher(self.house, self.clock.seconds, self.clock.now)
         self.telemetry = self.watcher
         self.aims = Aims(self.house, self.watcher.states, self.market_of)
-        self.webhook = TradingViewService(self.home, self.clock, self.watcher)
         self.sn8 = Sn8Server(
             Sn8World(plan.seed, START, MINERS, MINERS_HISTORY), self.clock, {SN8_KEY: 100}, gzip_level=0
         )
-        self.acknowledged: list[tuple[str, Decimal]] = []
-        self.in_question: tuple[str, Decimal] | None = None
-        self._bodies: dict[str, list[bytes]] = {}
-        self._alerts_made = 0
-        self._flat_at: dict[str, float] = {}
-        self._last_depths: dict[str, Decimal] = {}
+        self.services = Services(self.home, self.clock, self.telemetry, self.sn8, plan.seed)
+        self.disk = FullDisk(folder)
+        self.mapped: frozenset[str] = frozenset(plan.symbols)
+        self.trading_view = TradingView(self.clock)
         self._epochs = random.Random(f"epochs {plan.seed}")
         self._running: _RunningEngine | None = None
+        self._left_hash = ""
         self._write_config()
 
     def market_of(self, exchange: str, symbol: str) -> str:
@@ -132,6 +130,33 @@ class WholeWorld:
         """What the operator's dialog leaves: TradingView's weight per symbol, a tenth for the network beside it."""
         entries = [self._entry(symbol, weight) for symbol, weight in weights.items()]
         write_atomically(self.home.signal_weights, format_json(entries))
+        self._remember_version()
+
+    def write_mapping(self, mapping: Mapping[str, str]) -> None:
+        """What the operator's dialog leaves: TradingView's symbols, and beside them the network's as ever."""
+        network = {symbol.removesuffix("T"): symbol for symbol in self.plan.network_symbols}
+        write_atomically(self.home.asset_mapping, format_json({"tradingview": dict(mapping), "bittensor": network}))
+        self.mapped = frozenset(mapping)
+        self._remember_version()
+
+    def spoil_mapping(self) -> None:
+        """An edit that makes two symbols of TradingView one."""
+        first = self.plan.symbols[0]
+        write_atomically(self.home.asset_mapping, format_json({"tradingview": {first: first, "OTHER": first}}))
+
+    def version_on_disk(self) -> str:
+        """Of the configuration as the files stand, empty when they are not valid together."""
+        try:
+            contents = TradingContents(self.home.asset_mapping.read_bytes(), self.home.signal_weights.read_bytes())
+            return parse_trading(self.home, contents).version
+        except (InvalidConfig, OSError):
+            return ""
+
+    def _remember_version(self) -> None:
+        """Let the checks know what configuration may be in force."""
+        version = self.version_on_disk()
+        if version:
+            self.watcher.words.valid_versions.add(version)
 
     def repeat_symbol(self) -> None:
         """An edit that gives the first symbol twice."""
@@ -143,11 +168,7 @@ class WholeWorld:
         write_atomically(self.home.signal_weights, b'[{"symbol": "BTCUS')
 
     def _write_config(self) -> None:
-        mappings = {
-            "tradingview": {symbol: symbol for symbol in self.plan.symbols},
-            "bittensor": {symbol.removesuffix("T"): symbol for symbol in self.plan.network_symbols},
-        }
-        write_atomically(self.home.asset_mapping, format_json(mappings))
+        self.write_mapping({symbol: symbol for symbol in self.plan.symbols})
         self.write_weights(dict.fromkeys(self.plan.symbols, DEFAULT_WEIGHT))
 
     def _entry(self, symbol: str, weight: Decimal) -> dict[str, object]:
@@ -157,38 +178,8 @@ class WholeWorld:
         return {"symbol": symbol, "leverage": 3, "sources": sources}
 
     async def alert(self, symbol: str, depth: Decimal) -> Answer:
-        """Post an alert that asks for a depth, as TradingView would; its price makes it unlike every other."""
-        side = "long" if depth > 0 else "short" if depth < 0 else "flat"
-        self._alerts_made += 1
-        leaves_short = self._last_depths.get(symbol, Decimal(0)) < 0
-        self._last_depths[symbol] = depth
-        message = {
-            "symbol": symbol,
-            "direction": side,
-            "action": "buy" if depth > 0 or (not depth and leaves_short) else "sell",
-            "leverage": "3",
-            "size": f"{depth * 100}/100" if depth else "Exit @ 1",
-            "price": str(self._alerts_made),
-        }
-        body = json.dumps(message).encode()
-        self._bodies.setdefault(symbol, []).append(body)
-        self.in_question = (symbol, depth)
-        answer = await request(self.webhook, body)
-        self.in_question = None
-        if answer.status == ANSWERED:
-            # Beside a flat of the last seconds nobody may be able to tell which came last, and flat is safe.
-            is_beside_flat = self.clock.seconds() - self._flat_at.get(symbol, -PAIR_SECONDS) <= PAIR_SECONDS
-            is_used = json.loads(answer.body)["result"] == Verdict.APPLIED or not is_beside_flat
-            self.acknowledged.append((symbol, depth if is_used else Decimal(0)))
-            if not depth:
-                self._flat_at[symbol] = self.clock.seconds()
-        return answer
-
-    async def resend(self, symbol: str, back: int = 1) -> None:
-        """Post the symbol's last alert once more, or the one so many before it, byte for byte."""
-        bodies = self._bodies.get(symbol, [])
-        if len(bodies) >= back:
-            await request(self.webhook, bodies[-back])
+        """TradingView posts an alert that asks for a depth."""
+        return await self.trading_view.alert(self.services, symbol, depth)
 
     def switch_account(self, exchange: str, *, is_enabled: bool) -> None:
         """What the operator's dialog leaves when an account is disabled or enabled."""
@@ -200,29 +191,19 @@ class WholeWorld:
         self.clock.move_to(loop)
         self.watcher.watch(None)
         self.home = Home(folder)
-        self.webhook = TradingViewService(self.home, self.clock, self.watcher)
+        self.services = Services(self.home, self.clock, self.telemetry, self.sn8, self.plan.seed)
         self._running = None
 
     @asynccontextmanager
-    async def services(self) -> AsyncIterator[None]:
+    async def serving(self) -> AsyncIterator[None]:
         """The endpoint and the poller, while the block runs."""
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.webhook)
-            record = RecordLog(self.home.raw_signals(BITTENSOR))
-            stack.push_async_callback(record.close)
-            access = Sn8Access("http://sn8.invalid/miner-positions", SN8_KEY)
-            poller = BittensorPoller(
-                self.home,
-                access,
-                Sn8Session(self.sn8),
-                self.clock,
-                self.telemetry,
-                record,
-                random.Random(self.plan.seed),
-            )
-            polling = asyncio.create_task(poller.run())
-            stack.push_async_callback(_end, polling)
+        try:
+            for service in Service:
+                await self.services.start(service)
             yield
+        finally:
+            for service in Service:
+                await self.services.stop(service)
 
     async def start_engine(self) -> Engine:
         """The engine over the home as it is on disk, running from now on.
@@ -259,6 +240,8 @@ class WholeWorld:
             asyncio.create_task(follow_switches(switches, engine.workers, self.telemetry)),
         )
         self._running = _RunningEngine(engine, stop, *tasks, list(exchanges.values()), lock)
+        self._hide_keys()
+        self._compare_journals(engine.journal)
         self.watcher.watch(engine.journal, lambda account: account in engine.passes.last)
         return engine
 
@@ -273,10 +256,28 @@ class WholeWorld:
         await asyncio.gather(running.task, return_exceptions=is_crash)
         await _end(running.switching)
         self.watcher.watch(None)
+        is_orderly = not is_crash and not running.engine.journal.problem()
+        self._left_hash = running.engine.journal.state_hash() if is_orderly else ""
         for exchange in running.exchanges:
             await exchange.close()
         running.engine.close()
         running.lock.__exit__(None, None, None)
+
+    def _hide_keys(self) -> None:
+        """Let the checks know what must never be told."""
+        keys = [self.house.account(name).keys for name in self.plan.exchanges]
+        secrets = [SN8_KEY, *(text for one in keys for text in (one.secret, one.passphrase) if text)]
+        self.watcher.words.secrets = secrets
+
+    def _compare_journals(self, journal: JournalFile) -> None:
+        """18: an orderly restart finds the journal as it was left."""
+        left, self._left_hash = self._left_hash, ""
+        if left and journal.state_hash() != left:
+            self.watcher.fail(18, "the journal adds up to something else after an orderly restart")
+
+    def forget_journal(self) -> None:
+        """The journal is about to be replaced."""
+        self._left_hash = ""
 
     @property
     def engine(self) -> Engine | None:
@@ -286,7 +287,7 @@ class WholeWorld:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Engine]:
         """The services and the engine, while the block runs."""
-        async with self.services():
+        async with self.serving():
             try:
                 yield await self.start_engine()
             finally:

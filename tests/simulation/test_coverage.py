@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from paper.faults import Fault, FaultKind
-from simulation.actions import AimFault, Alert, Restart, Step
+from simulation.actions import AimFault, Alert, Heal, Restart, Step
 from simulation.aimed_chaos import AimedChaos
 from simulation.campaign import Report, lines_of
 from simulation.coverage import IMPOSSIBLE, possible_cells, thin_cells
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 
 SYMBOL = "BTCUSDT"
 PLAN = Plan(2, symbols=(SYMBOL,), network_symbols=(), exchanges=("bybit",))
-TURN = (Step(5.0, Alert(SYMBOL, Decimal("0.5"))), Step(20.0, Alert(SYMBOL, Decimal("-0.5"))))
+TURN = (Step(5.0, Alert(SYMBOL, Decimal("0.5"))), Step(20.0, Alert(SYMBOL, Decimal("-0.5"))), Step(40.0, Heal()))
 
 
 def aim(kind: FaultKind, state: State, endpoint: str) -> Step:
@@ -48,6 +48,7 @@ def test_an_increase_and_a_start_are_met_too() -> None:
         Step(14.0, AimFault(Fault(FaultKind.HANG, exchange="bybit", endpoint="positions"), State.STARTING)),
         TURN[0],
         Step(15.0, Restart(is_crash=True)),
+        Step(40.0, Heal()),
     ]
     verdict = run_trial(PLAN, steps)
 

@@ -1,0 +1,91 @@
+"""A disk that fills up in mid-life: SQLite and the system's calls then fail as they do on a real one.
+
+A write through the `os` module raises ENOSPC, a write of SQLite fails in its VFS, so that SQLite itself reports
+SQLITE_FULL. Names can still be made, as on most file systems.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from simulation.losing_disk import path_of
+
+VFS_NAME = "filling"
+
+
+class Full(StrEnum):
+    """What of a home has no room left."""
+
+    NOTHING = "nothing"
+    JOURNAL = "journal"
+    EVERYTHING = "everything"
+
+
+class FullDisk:
+    """The disk under one home.
+
+    Attributes:
+        full: What has no room left now.
+        refused: How many writes failed so far.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.full = Full.NOTHING
+        self.refused = 0
+        self._root = str(root)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Stand between the process and the folder while the block runs; one disk at a time."""
+        vfs = _Vfs(self)
+        before = os.write
+        os.write = self._hook(before)
+        try:
+            yield
+        finally:
+            os.write = before
+            vfs.unregister()
+
+    def has_no_room(self, path: str, *, for_journal: bool) -> bool:
+        """Whether a write to the path fails now; it is then counted."""
+        is_full = self.full is Full.EVERYTHING or (self.full is Full.JOURNAL and for_journal)
+        if not is_full or not path.startswith(self._root):
+            return False
+        self.refused += 1
+        return True
+
+    def _hook(self, real: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+        def write(descriptor: int, content: Any) -> int:  # noqa: ANN401 - as os.write
+            if self.full is not Full.NOTHING and self.has_no_room(path_of(descriptor), for_journal=False):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(descriptor, content)
+
+        return write
+
+
+class _Vfs(apsw.VFS):
+    def __init__(self, disk: FullDisk) -> None:
+        self._disk = disk
+        self._base = "unix"
+        super().__init__(VFS_NAME, self._base, makedefault=True)
+
+    def xOpen(self, name: Any, flags: Any) -> Any:  # noqa: ANN401, N802 - apsw's names and types
+        return _File(self._disk, self._base, name, flags)
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, disk: FullDisk, base: str, name: Any, flags: Any) -> None:  # noqa: ANN401 - apsw's types
+        super().__init__(base, name, flags)
+        self._disk = disk
+        self._path = str(name.filename() if isinstance(name, apsw.URIFilename) else name or "")
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - apsw's name
+        if self._disk.full is not Full.NOTHING and self._disk.has_no_room(self._path, for_journal=True):
+            raise apsw.FullError("database or disk is full")
+        super().xWrite(data, offset)

@@ -1,0 +1,87 @@
+"""What of a simulated world is not where it should be."""
+
+from decimal import Decimal
+
+from config.account_switches import AccountSwitches
+from core.decisions.merge_signals import merge_signals
+from core.model.identity import AccountId, Symbol
+from core.model.ledger import SymbolLedger
+from core.model.money import ZERO, plain
+from core.model.standing import Standing
+from operations.views import read_passes
+from paper.effects import MarketState
+from simulation.whole_world import WholeWorld
+
+DEPTH_LEFT_ALONE = Decimal("0.06")
+"""A source that moves at every poll is followed in steps of 5 %."""
+
+LEAST_DEPTH_CHANGE = Decimal("0.0001")
+"""A smaller change of a depth that stays on its side is no new decision."""
+
+
+def gaps_of(world: WholeWorld, reopened: set[tuple[str, Symbol]]) -> list[tuple[str, bool]]:
+    """Every position that is not where it should be and names no reason, and whether it is too large for long.
+
+    That a market trades again is found out at the next full check, so a reduction there may take that long.
+
+    Args:
+        world: The world.
+        reopened: By exchange: symbols that trade again since a moment.
+    """
+    gaps: list[tuple[str, bool]] = []
+    for account, symbol, told in _named_gaps(world):
+        ledger = world.engine.journal.ledger(account, symbol) if world.engine else None
+        wanted = ledger.decision.quantity if ledger and ledger.decision else ZERO
+        is_larger = abs(world.watcher.held((account, symbol))) > abs(wanted)
+        gaps.append((told, is_larger and (account.exchange, symbol) not in reopened))
+    return gaps if world.engine else [("no engine runs", False)]
+
+
+def gaps_of_account(world: WholeWorld, account: AccountId) -> list[str]:
+    """The gaps of one account, in words."""
+    return [told for where, _, told in _named_gaps(world) if where == account]
+
+
+def _named_gaps(world: WholeWorld) -> list[tuple[AccountId, Symbol, str]]:
+    engine = world.engine
+    if engine is None:
+        return []
+    merged = merge_signals(engine.config.load(), engine.manager.judged_sources()).targets
+    passes = read_passes(world.home.last_passes)
+    enabled = AccountSwitches(world.home).load()
+    gaps: list[tuple[AccountId, Symbol, str]] = []
+    for account in map(AccountId, world.plan.exchanges):
+        for symbol, target in merged.items():
+            ledger = engine.journal.ledger(account, symbol)
+            held = world.watcher.held((account, symbol))
+            outcome = passes[account].outcomes.get(symbol) if account in passes else None
+            why = outcome.why if outcome else ""
+            gap = _gap(ledger, target.depth if enabled.get(account, True) else ZERO, held)
+            is_excused = world.watcher.is_tainted((account, symbol)) or _is_excused(ledger)
+            if gap and not (why and (is_excused or _does_not_trade(world, account, symbol))):
+                gaps.append((account, symbol, f"{account} {symbol}: {gap}; {why or 'no reason named'}"))
+    return gaps
+
+
+def _does_not_trade(world: WholeWorld, account: AccountId, symbol: Symbol) -> bool:
+    venue = world.house.exchanges[account.exchange]
+    return venue.state(world.market_of(account.exchange, symbol)) is not MarketState.LIVE
+
+
+def _gap(ledger: SymbolLedger, merged: Decimal, held: Decimal) -> str:
+    """How a symbol differs from what is asked, empty when it does not."""
+    decision = ledger.decision
+    if decision is None:
+        return f"merged depth {plain(merged)} has no decision" if merged != ZERO else ""
+    least = LEAST_DEPTH_CHANGE if decision.depth * merged > ZERO else ZERO
+    if abs(decision.depth - merged) > max(abs(merged) * DEPTH_LEFT_ALONE, least):
+        return f"decided on depth {plain(decision.depth)}, asked is {plain(merged)}"
+    if held != decision.quantity or not ledger.is_confirmed:
+        return f"holds {plain(held)}, decision {decision.number} asks {plain(decision.quantity)}"
+    return ""
+
+
+def _is_excused(ledger: SymbolLedger) -> bool:
+    """Whether a named difference has a reason that waiting does not take away."""
+    is_unreachable = ledger.decision is not None and bool(ledger.decision.unreachable)
+    return is_unreachable or ledger.standing is not Standing.ACTIVE

@@ -1,0 +1,77 @@
+"""The endpoint and the poller of a simulated home: each may stop and start again without the other."""
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from enum import StrEnum
+
+from config.home import Home
+from core.ports.clock import Clock
+from core.ports.telemetry import Telemetry
+from paper.sn8 import Sn8Server
+from paper.sn8_session import Sn8Session
+from signal_endpoints.tradingview_service import TradingViewService
+from signal_processors.bittensor_client import Sn8Access
+from signal_processors.bittensor_mapping import SOURCE as BITTENSOR
+from signal_processors.bittensor_poller import BittensorPoller
+from signal_processors.records import RecordLog
+
+SN8_KEY = "made-sn8-key"
+
+
+class Service(StrEnum):
+    """One of the processes beside the engine."""
+
+    ENDPOINT = "endpoint"
+    POLLER = "poller"
+
+
+class Services:
+    """What runs beside the engine over one home.
+
+    Attributes:
+        webhook: The endpoint's application, as it ran last.
+    """
+
+    def __init__(self, home: Home, clock: Clock, telemetry: Telemetry, sn8: Sn8Server, seed: int) -> None:
+        self.webhook = TradingViewService(home, clock, telemetry)
+        self._home = home
+        self._clock = clock
+        self._telemetry = telemetry
+        self._sn8 = sn8
+        self._seed = seed
+        self._running: dict[Service, AsyncExitStack] = {}
+
+    def is_up(self, service: Service) -> bool:
+        """Whether it runs."""
+        return service in self._running
+
+    async def start(self, service: Service) -> None:
+        """Start it, unless it runs."""
+        if self.is_up(service):
+            return
+        stack = AsyncExitStack()
+        if service is Service.ENDPOINT:
+            self.webhook = TradingViewService(self._home, self._clock, self._telemetry)
+            await stack.enter_async_context(self.webhook)
+        else:
+            record = RecordLog(self._home.raw_signals(BITTENSOR))
+            stack.push_async_callback(record.close)
+            stack.push_async_callback(_end, asyncio.create_task(self._poller(record).run()))
+        self._running[service] = stack
+
+    async def stop(self, service: Service) -> None:
+        """Stop it, if it runs."""
+        stack = self._running.pop(service, None)
+        if stack:
+            await stack.aclose()
+
+    def _poller(self, record: RecordLog) -> BittensorPoller:
+        access = Sn8Access("http://sn8.invalid/miner-positions", SN8_KEY)
+        chance = random.Random(self._seed)
+        return BittensorPoller(self._home, access, Sn8Session(self._sn8), self._clock, self._telemetry, record, chance)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,215 @@
+"""The checker's own test: each check is shown a world in which its rule is broken, and says which."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import apsw
+import pytest
+
+from core.model.identity import AccountId, Symbol
+from core.model.standing import Scope, SetStanding, Standing
+from paper.faults import Fault, FaultKind
+from simulation.actions import Alert, FillDisk
+from simulation.calm import CalmCheck
+from simulation.full_disk import Full
+from simulation.happenings import Happenings
+from simulation.services import Service
+from simulation.surroundings import JOURNAL_FAILED
+from simulation.trial import Trial
+from simulation.virtual_time import run_virtually
+from simulation.whole_world import Plan, WholeWorld
+
+pytestmark = pytest.mark.timeout(120)
+
+SYMBOL = "BTCUSDT"
+BYBIT = AccountId("bybit")
+PLAN = Plan(2, symbols=(SYMBOL,), network_symbols=(), exchanges=("bybit",))
+NEXT_DECISION = {"decision": 2, "depth": 0, "leverage": 3, "equity": None, "price": None, "quantity": 0}
+
+Breakage = Callable[[WholeWorld], Coroutine[None, None, None]]
+
+
+def broken_rules(folder: Path, breakage: Breakage) -> set[int]:
+    """The rules that are called broken once a position was opened in order and then something was broken."""
+
+    async def main() -> set[int]:
+        world = WholeWorld(folder, PLAN)
+        with world.disk.listening():
+            async with world.running():
+                await more(world, "0.5")
+                assert world.watcher.violations == []
+                assert world.watcher.held((BYBIT, Symbol(SYMBOL)))
+                await breakage(world)
+        await world.house.close()
+        return {violation.invariant for violation in world.watcher.violations}
+
+    return run_virtually(main())
+
+
+async def more(world: WholeWorld, depth: str = "0.9") -> None:
+    await world.alert(SYMBOL, Decimal(depth))
+    await asyncio.sleep(10)
+
+
+async def ask(world: WholeWorld, path: str, times: int = 1) -> None:
+    session = world.house.session()
+    for _ in range(times):
+        await session.request("GET", f"http://bybit.paper.invalid/v5/market/{path}")
+
+
+async def nothing(world: WholeWorld) -> None:
+    await more(world)
+
+
+async def read_nothing_for_long(world: WholeWorld) -> None:
+    world.house.faults.add(Fault(FaultKind.SERVER_ERROR, endpoint="positions", count=None))
+    await asyncio.sleep(90)
+
+
+async def send_blindly(world: WholeWorld) -> None:
+    await read_nothing_for_long(world)
+    facts = {"endpoint": "create_order", "symbol": SYMBOL}
+    world.house.ledger.record(world.house.world.now_ms(), "request", "bybit", "", facts)
+
+
+async def decide_blindly(world: WholeWorld) -> None:
+    await read_nothing_for_long(world)
+    world.watcher.tell("target decided", account="bybit", symbol=SYMBOL, **NEXT_DECISION)
+
+
+async def size_by_nothing(world: WholeWorld) -> None:
+    facts = NEXT_DECISION | {"equity": "NaN", "price": 0}
+    world.watcher.tell("target decided", account="bybit", symbol=SYMBOL, **facts)
+
+
+async def neglect_an_account(world: WholeWorld) -> None:
+    for task in asyncio.all_tasks():
+        if task.get_name() == "bybit":
+            task.cancel()
+    calm = CalmCheck(world)
+    calm.take(Alert(SYMBOL, Decimal("0.9")))
+    await world.alert(SYMBOL, Decimal("0.9"))
+    for _ in range(2):
+        await asyncio.sleep(200)
+        calm.look()
+
+
+async def pass_a_limit(world: WholeWorld) -> None:
+    await asyncio.sleep(60)
+    await ask(world, "time", 700)
+
+
+async def ask_on(world: WholeWorld) -> None:
+    world.house.faults.add(Fault(FaultKind.RATE_LIMITED, endpoint="tickers"))
+    await ask(world, "tickers?category=linear", 2)
+
+
+async def decide_under_an_invalid_configuration(world: WholeWorld) -> None:
+    world.watcher.words.valid_versions = {"another"}
+    await more(world)
+
+
+async def keep_an_old_configuration(world: WholeWorld) -> None:
+    trial = Trial(world)
+    await trial.heal_and_converge()
+    world.spoil_weights()
+    trial.check_end()
+
+
+def forbid(by: str) -> Breakage:
+    async def forbid_what_is_on_its_way(world: WholeWorld) -> None:
+        world.house.faults.add(Fault(FaultKind.LATENCY, endpoint="create_order", seconds=3.0))
+        await world.alert(SYMBOL, Decimal("0.9"))
+        await asyncio.sleep(2)
+        assert world.engine
+        earlier = world.clock.now() - timedelta(seconds=30)
+        standing = SetStanding(Scope(BYBIT), Standing.REDUCE_ONLY, by, earlier, "told to")
+        await world.engine.journal.record_standing(standing)
+        await asyncio.sleep(5)
+
+    return forbid_what_is_on_its_way
+
+
+async def increase_on_a_full_disk(world: WholeWorld) -> None:
+    world.watcher.orders.durable_only = frozenset()
+    await more(world)
+
+
+async def fail_in_silence(world: WholeWorld) -> None:
+    happenings = Happenings(world)
+    await happenings.apply(FillDisk(Full.JOURNAL))
+    await more(world)
+    await more(world, "0")
+    await more(world, "0.4")
+    assert world.watcher.told.pop(JOURNAL_FAILED)
+    await happenings.surroundings.free_disk()
+
+
+async def change_the_journal_while_it_is_closed(world: WholeWorld) -> None:
+    await world.stop_engine()
+    connection = apsw.Connection(str(world.home.journal))
+    connection.execute("UPDATE meta SET value = '7' WHERE key = 'last_command'")
+    connection.close()
+    await world.start_engine()
+
+
+async def trade_unseen(world: WholeWorld) -> None:
+    world.watcher.scene.books[BYBIT, Symbol(SYMBOL)].quantity += 1
+    await more(world)
+
+
+async def tell_a_secret(world: WholeWorld) -> None:
+    world.watcher.tell("pass failed", why=f"refused: {world.house.account('bybit').keys.secret}")
+
+
+async def forget_the_record(world: WholeWorld) -> None:
+    await world.services.stop(Service.ENDPOINT)
+    for path in world.home.raw_signals("tradingview").glob("*.jsonl"):
+        path.unlink()
+    await world.services.start(Service.ENDPOINT)
+    Trial(world).check_end()
+
+
+async def take_an_earlier_alert_again(world: WholeWorld) -> None:
+    await world.alert(SYMBOL, Decimal("0.9"))
+    await world.services.stop(Service.ENDPOINT)
+    for path in world.home.raw_signals("tradingview").glob("*.json*"):
+        path.unlink()
+    await world.services.start(Service.ENDPOINT)
+    wrong = await world.trading_view.resend(world.services, SYMBOL, back=2)
+    assert "was applied" in wrong
+    world.watcher.fail(5, wrong)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "rules"),
+    [
+        (nothing, set()),
+        (forget_the_record, {4}),
+        (take_an_earlier_alert_again, {5}),
+        (send_blindly, {7}),
+        (size_by_nothing, {7}),
+        (fail_in_silence, {9}),
+        (increase_on_a_full_disk, {9}),
+        (decide_blindly, {10}),
+        (neglect_an_account, {12}),
+        (ask_on, {13}),
+        (pass_a_limit, {13}),
+        (decide_under_an_invalid_configuration, {14}),
+        (keep_an_old_configuration, {14}),
+        (forbid("engine"), {15}),
+        (change_the_journal_while_it_is_closed, {18}),
+        (trade_unseen, {11, 19}),
+        (tell_a_secret, {20}),
+        (forbid("operator"), {21}),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_broken_rule_is_called_by_its_number(tmp_path: Path, breakage: Breakage, rules: set[int]) -> None:
+    broken = broken_rules(tmp_path, breakage)
+
+    assert broken >= rules
+    assert rules or not broken
