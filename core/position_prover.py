@@ -14,6 +14,7 @@ from core.decisions.judge_position import (
     looks_liquidated,
 )
 from core.decisions.recognise_engine import foreign_engine_tags
+from core.model.decision import Decision
 from core.model.events import DecisionMade, PositionAdopted, StandingChanged
 from core.model.identity import Symbol
 from core.model.instrument import Instrument
@@ -84,6 +85,7 @@ class PositionProver:
         self._telemetry = telemetry
         self._faced: PositionJudgement | None = None
         self._doubted: _Doubt | None = None
+        self._held_for: Decision | None = None
 
     async def prove(self, positions: Positions, instrument: Instrument, price: Decimal | None) -> Proof:
         """Read until journaled fills explain the position, or until two reads agree that they do not.
@@ -120,6 +122,9 @@ class PositionProver:
     async def _take_as_explained(self, held: Decimal) -> None:
         """Nothing is left to face; an agreement to adopt ends here instead of waiting for a later change."""
         self._faced, self._doubted = None, None
+        decision = self._ledger.decision
+        if decision and held * decision.quantity > ZERO:
+            self._held_for = decision
         if self._ledger.adopter:
             await self._journal.note(self._adopted(held, self._clock.now(), "already explained"))
 
@@ -187,7 +192,8 @@ class PositionProver:
         if self._has_entered_since(ledger):
             await self._journal.note(self._adopted(held, now, f"entered afresh since; {judgement.evidence}"))
             return
-        is_liquidated = looks_liquidated(ledger.decision, price)
+        # The exit may have been decided before the end of the position was seen; it was sized by the entry.
+        is_liquidated = looks_liquidated(self._held_for or ledger.decision, price)
         until = now + LIQUIDATION_REST if is_liquidated else ledger.binding_until
         why = f"{judgement.evidence}; it looks like a liquidation" if is_liquidated else judgement.evidence
         restricted = StandingChanged(ledger.account, self._symbol, now, Standing.REDUCE_ONLY, "engine", why, until)

@@ -716,6 +716,22 @@ def test_fault_09_reads_that_are_late_far_beyond_the_bound_take_nothing_from_us(
     live(tmp_path, story)
 
 
+def test_fault_25_a_liquidation_is_seen_also_when_the_exit_was_decided_with_it(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        world.exchange.prices[BTC] = D(36_000)
+        world.exchange.positions[BTC] = D(0)
+        world.sources.say(BTC="0")
+        await world.outlast_doubt()
+        assert "looks like a liquidation" in world.ledger().standing_reason
+        world.sources.say(BTC="0.1")
+        await world.cycle(2)
+
+        assert world.held() == 0
+
+    live(tmp_path, story)
+
+
 def test_fault_25_an_entry_that_came_while_the_close_was_doubted_is_a_fresh_one(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await hold(world)
