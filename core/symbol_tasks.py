@@ -117,8 +117,9 @@ class SymbolTasks:
         return outcomes
 
     async def stop(self) -> None:
-        """End whatever still runs."""
+        """End whatever still runs, and forget it: what is in flight is in the journal."""
         running = list(self._running.values())
+        self._running = {}
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
