@@ -118,6 +118,8 @@ async def walk(world: World, steps: int, seed: int) -> None:
             decided = ledger.decision.quantity if ledger.decision else ZERO
             held = exchange.positions.get(ledger.symbol, ZERO)
             assert (account, ledger.symbol, held, ledger.owned) == (account, ledger.symbol, decided, decided)
+            asked = D("0.05") * D(depths[ledger.symbol.removesuffix("USDT")])
+            assert (ledger.decision.depth if ledger.decision else ZERO) == asked, "not what was said last"
             filled = sum((order.signed_quantity for order in exchange.executed if order.symbol == ledger.symbol), ZERO)
             assert filled == held
     assert is_settled(world)
