@@ -44,8 +44,8 @@ def told(home: Home) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def start_and_stop(home: Home, *arguments: str) -> list[dict[str, Any]]:
-    """Run the engine until it says that it started, interrupt it, and return what it told."""
+def start_and_stop(home: Home, *arguments: str, stop: signal.Signals = signal.SIGINT) -> list[dict[str, Any]]:
+    """Run the engine until it says that it started, ask it to end, and return what it told."""
     environment = {**os.environ, "TRADE_ENGINE_HOME": str(home.path), "XDG_CONFIG_HOME": str(home.path / "xdg")}
     command = (sys.executable, "execute_trades.py", *arguments)
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as engine:  # noqa: S603 - our own entry script
@@ -54,7 +54,7 @@ def start_and_stop(home: Home, *arguments: str) -> list[dict[str, Any]]:
             assert engine.poll() is None, told(home)
             assert time.monotonic() < deadline
             time.sleep(0.1)  # noqa: TID251 - the test waits for another process
-        engine.send_signal(signal.SIGINT)
+        engine.send_signal(stop)
         try:
             assert engine.wait(STOP_SECONDS) == 0
         finally:
@@ -63,7 +63,7 @@ def start_and_stop(home: Home, *arguments: str) -> list[dict[str, Any]]:
 
 
 def test_a_live_account_is_not_armed_and_the_others_are_said_to_be_missing_once(home: Home) -> None:
-    lines = start_and_stop(home)
+    lines = start_and_stop(home, stop=signal.SIGTERM)
 
     (started,) = [line for line in lines if line["event"] == "engine started"]
     assert started["accounts"] == ["bybit (live, not armed)"]

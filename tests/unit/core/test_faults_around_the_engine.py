@@ -211,11 +211,17 @@ def test_fault_39_40_one_symbol_that_always_fails_leaves_the_others_confirmed(tm
             if intent.symbol == BTC:
                 world.exchange.inject("submit", Fault.REFUSED)
 
+        coins = [f"C{number}" for number in range(19)]
+        for coin in coins:
+            symbol = Symbol(f"{coin}USDT")
+            world.exchange.rules[symbol] = replace(RULES[BTC], symbol=symbol)
+            world.exchange.prices[symbol] = D(100)
+        world.config.config = weigh(**dict.fromkeys(("BTC", *coins), "0.05"))
         world.exchange.on_submit = refuse_btc
-        world.sources.say(BTC="0.1", ETH="0.1")
-        await world.cycle(3)
-
-        assert world.view.depths == {"bybit": {"ETHUSDT": D("0.1")}}
+        for depth in ("0.5", "0.4", "-0.5"):
+            world.sources.say(**dict.fromkeys(("BTC", *coins), depth))  # type: ignore[arg-type]  # no coin is called source
+            await world.cycle(2)
+            assert world.view.depths == {"bybit": {f"{coin}USDT": D("0.05") * D(depth) for coin in coins}}
 
     live(tmp_path, story)
 

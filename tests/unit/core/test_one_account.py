@@ -311,6 +311,7 @@ def test_a_disabled_account_closes_what_is_ours_and_then_costs_no_call(tmp_path:
         world.restart()
         await world.cycle(2)
         assert world.held(BTC) == world.held(ETH) == 0
+        assert [order.reduce_only for order in world.exchange.executed] == [False, False, True, True]
         world.exchange.calls.clear()
         await world.cycle(100)
 

@@ -4,10 +4,14 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.model.identity import Symbol
+from core.model.position import MarginMode, SymbolSettings
+from core.ports.exchange import Capabilities
+from simulation.bare_exchange import CAPABILITIES, SETTING_CAPABILITIES
 from simulation.bare_world import World, live
 
 BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
@@ -42,10 +46,16 @@ def test_no_price_profit_or_deposit_moves_what_was_decided(
         live(Path(folder), story)
 
 
-def test_a_hundred_identical_cycles_and_a_restart_send_no_order_and_set_no_leverage(tmp_path: Path) -> None:
+@pytest.mark.parametrize("capabilities", [CAPABILITIES, SETTING_CAPABILITIES])
+def test_a_hundred_identical_cycles_and_a_restart_send_no_order_and_set_no_leverage(
+    tmp_path: Path, capabilities: Capabilities
+) -> None:
     async def story(world: World) -> None:
+        world.exchange.capabilities = capabilities
+        world.exchange.settings = dict.fromkeys((BTC, ETH), SymbolSettings(MarginMode.ISOLATED, Decimal(1)))
         world.sources.say(BTC="0.1", ETH="-0.1")
         await world.cycle()
+        assert len(world.exchange.executed) == 2
         world.exchange.calls.clear()
         await world.cycle(50)
         world.restart()
