@@ -1,8 +1,8 @@
 """Tries mutants: the tests are collected once; each mutant is a fork of that process with the changed code in place.
 
-A trial runs only the tests that touch the changed statement, the quickest first, and ends with the first that fails.
-What runs at import (a constant, a default) cannot be changed afterwards: such a mutant is imported anew and tried by
-all of them.
+A trial runs only the tests that touch the changed statement, first those that noticed another mutant, then the
+quickest, and ends with the first that fails. What runs at import (a constant, a default) cannot be changed
+afterwards: such a mutant is imported anew and tried by all of them.
 """
 
 import gc
@@ -161,15 +161,20 @@ class _Repeatable:
 
 
 def _collect_and_try(out: TextIO, mutants: Sequence[Mutant], jobs: int, until: float) -> None:
+    killers: list[int] = []
+
     def tell(mutant: Mutant | None, killer: str | None, tests: int | None) -> None:
         out.write(json.dumps([mutant and mutant.path, mutant and mutant.number, killer, tests]) + "\n")
         out.flush()
 
     def trials(items: Sequence[Item], coverage: Coverage) -> Iterator[tuple[Mutant, int | None, _Begin]]:
+        functions = functions_of({str(ROOT / one.path) for one in mutants})
         for mutant in mutants:
             numbers = coverage.touching(mutant.path, mutant.line)
             if numbers:
-                yield mutant, len(numbers), _begin([(items[one], coverage.seconds[one]) for one in numbers], mutant)
+                known = [one for one in killers if one in numbers]
+                tests = [(items[one], coverage.seconds[one]) for one in dict.fromkeys([*known, *numbers])]
+                yield mutant, len(numbers), _begin(tests, mutant, functions[str(ROOT / mutant.path)])
             else:
                 tell(mutant, None if numbers is None else "", 0)
 
@@ -179,18 +184,23 @@ def _collect_and_try(out: TextIO, mutants: Sequence[Mutant], jobs: int, until: f
             if coverage.failed:
                 tell(None, f"fails on unchanged code: {', '.join(coverage.failed)}", 0)
                 return True
+            names = [item.nodeid for item in session.items]
+            gc.collect()
+            gc.freeze()  # so that a collection in a fork does not copy what it finds
             for trial in _try_each(trials(session.items, coverage), jobs, until):
                 tell(trial.mutant, trial.killer, trial.tests)
+                if trial.killer in names:
+                    killers.insert(0, names.index(trial.killer))
             return True
 
     if _pytest([TESTS], Loop()):
         raise RuntimeError(f"the tests of {TESTS} cannot be collected")
 
 
-def _begin(tests: Sequence[tuple[Item, float]], mutant: Mutant) -> _Begin:
+def _begin(tests: Sequence[tuple[Item, float]], mutant: Mutant, functions: Sequence[FunctionType]) -> _Begin:
     def work(out: TextIO) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        put_in_place(mutant)
+        put_in_place(mutant, functions)
         for _, failed in run_tests([item for item, _ in tests], lambda number: _limit_cpu(tests[number][1])):
             if failed:
                 out.write(failed)
@@ -204,13 +214,20 @@ def _limit_cpu(usual_seconds: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, SPARE_CPU_SECONDS + SLOWER * usual_seconds)
 
 
-def put_in_place(mutant: Mutant) -> None:
-    """Give every function of the imported module its changed code."""
-    file = str(ROOT / mutant.path)
-    changed = {_name(code): code for code in _codes(_compiled(mutant, file))}
-    for function in gc.get_objects():
-        if type(function) is FunctionType and function.__code__.co_filename == file:
-            function.__code__ = changed[_name(function.__code__)]
+def functions_of(files: set[str]) -> dict[str, list[FunctionType]]:
+    """Every function of each file; looked for once, since a fork that looks at every object copies all memory."""
+    found: dict[str, list[FunctionType]] = {file: [] for file in files}
+    for one in gc.get_objects():
+        if type(one) is FunctionType and one.__code__.co_filename in files:
+            found[one.__code__.co_filename].append(one)
+    return found
+
+
+def put_in_place(mutant: Mutant, functions: Iterable[FunctionType]) -> None:
+    """Give every function of the mutant's module its changed code."""
+    changed = {_name(code): code for code in _codes(_compiled(mutant, str(ROOT / mutant.path)))}
+    for function in functions:
+        function.__code__ = changed[_name(function.__code__)]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -2,8 +2,9 @@
 
     python -m simulation.mutants SAMPLE SEED JOBS [BUDGET_SECONDS]
 
-SAMPLE 0 means all. Prints one object of JSON. A mutant that fails a test, cannot be imported or runs out of processor
-time is killed; one that passes every test survives: either nothing would notice that mistake, or it changes nothing.
+SAMPLE 0 means all. Prints one object of JSON, and to the standard error output what survives as soon as it does. A
+mutant that fails a test, cannot be imported or runs out of processor time is killed; one that passes every test
+survives: either nothing would notice that mistake, or it changes nothing.
 """
 
 import json
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from simulation.loopback import ROOT
 from simulation.mutant_places import places
-from simulation.mutant_trials import OUT_OF_TIME, Mutant, try_all
+from simulation.mutant_trials import OUT_OF_TIME, Mutant, Trial, try_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,11 @@ def try_mutants(sample: int, seed: int, jobs: int, budget_seconds: float) -> Mut
     """
     everything = all_mutants()
     chosen = random.Random(seed).sample(everything, sample if 0 < sample < len(everything) else len(everything))
-    trials = {one.mutant: one for one in try_all(chosen, jobs, time.monotonic() + budget_seconds)}
+    trials: dict[Mutant, Trial] = {}
+    for trial in try_all(chosen, jobs, time.monotonic() + budget_seconds):
+        trials[trial.mutant] = trial
+        if not trial.killer:
+            sys.stderr.write(f"{len(trials)} of {len(chosen)}: {_told(trial)}\n")
     chosen_in = Counter(one.path for one in chosen)
     killed_in = Counter(one.mutant.path for one in trials.values() if one.killer)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -88,6 +93,11 @@ def try_mutants(sample: int, seed: int, jobs: int, budget_seconds: float) -> Mut
         unfinished=_in_order(one for one in chosen if one not in trials),
         modules={path: (chosen_in[path], killed_in[path]) for path in sorted(chosen_in)},
     )
+
+
+def _told(trial: Trial) -> str:
+    one = trial.mutant
+    return f"survived {'all' if trial.tests is None else trial.tests} tests: {one.path}:{one.line} {one.change}"
 
 
 def _in_order(mutants: Iterable[Mutant]) -> list[Mutant]:
