@@ -292,7 +292,7 @@ class LifeOfSignals(RuleBasedStateMachine):
 LifeOfSignals.TestCase.settings = settings(
     max_examples=200, stateful_step_count=30, deadline=None, database=None, derandomize=True
 )
-TestLifeOfSignals = LifeOfSignals.TestCase
+TestLifeOfSignals = pytest.mark.timeout(600)(LifeOfSignals.TestCase)
 
 
 class LongLifeOfSignals(LifeOfSignals):

@@ -1,8 +1,10 @@
-"""Whatever happens to an account: money is conserved, positions are the sum of their fills, no margin is negative."""
+"""Whatever happens to an account: money is conserved, positions are the sum of their fills, no margin is negative, no
+reduction grows anything and no client id is executed twice."""
 
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -33,6 +35,7 @@ class AccountLife(RuleBasedStateMachine):
         self.world = World(self.clock, seed)
         self.exchange = PaperExchange(name, self.world)
         self.exchange.catch_up_steps = 3
+        self.sent = 0
         self.account = self.exchange.open_account("a", Decimal(20_000), PaperKeys("key", "secret", "phrase"))
         self.symbols = [m.symbol for m in self.exchange.markets.values() if m.coin in COINS]
 
@@ -64,8 +67,9 @@ class AccountLife(RuleBasedStateMachine):
             leg = Leg.LONG if (side is Side.BUY) != closes_leg else Leg.SHORT
         request = OrderRequest(
             symbol, side, quantity, OrderType.LIMIT if limit else OrderType.MARKET, price, force, reduces, leg, mode,
-            Decimal(leverage),
+            Decimal(leverage), f"c{self.sent}",
         )  # fmt: skip
+        self.sent += 1
         if self.exchange.name == "kucoin":
             self._try(lambda: self.exchange.set_margin_mode(self.account, mode, symbol))
         self._try(lambda: self.exchange.set_leverage(self.account, symbol, Decimal(leverage), mode, leg))
@@ -79,6 +83,17 @@ class AccountLife(RuleBasedStateMachine):
             pick, side, 9_000, 20, mode, reduces=False, limit=None, force=TimeInForce.GTC, closes_leg=closes,
             effects=Effects(),
         )  # fmt: skip
+
+    @precondition(lambda self: self.account.orders)
+    @rule(data=st.data(), side=st.sampled_from(Side), reduces=st.booleans())
+    def repeat(self, data: st.DataObject, side: Side, *, reduces: bool) -> None:
+        """A client id that was used before: the first order is what there is, whatever the second one asks."""
+        account = self.account
+        first = data.draw(st.sampled_from(list(account.orders.values())))
+        before = (list(account.orders), len(account.fills), account.wallet, replace(first))
+        request = replace(first.request, side=side, quantity=3 * first.request.quantity, reduce_only=reduces)
+        self._try(lambda: self.exchange.place_order(account, request))
+        assert before == (list(account.orders), len(account.fills), account.wallet, first)
 
     @rule(seconds=st.sampled_from([1, 60, 3_600, 8 * 3_600, 3 * 86_400]))
     def wait(self, seconds: int) -> None:
@@ -134,8 +149,14 @@ class AccountLife(RuleBasedStateMachine):
     @invariant()
     def positions_are_the_sum_of_their_fills(self) -> None:
         sums: dict[PositionKey, Decimal] = defaultdict(Decimal)
+        reductions = {order.order_id for order in self.account.orders.values() if order.request.reduce_only}
         for fill in self.account.fills:
-            sums[PositionKey(fill.symbol, fill.leg, fill.margin_mode)] += fill.quantity * fill.side.sign
+            key = PositionKey(fill.symbol, fill.leg, fill.margin_mode)
+            before = sums[key]
+            sums[key] += fill.quantity * fill.side.sign
+            if fill.order_id in reductions:
+                assert abs(sums[key]) < abs(before), "a reduction that grew a position"
+                assert sums[key] * before >= 0, "a reduction that turned a position"
         held = {key: position.quantity for key, position in self.account.positions.items()}
         assert {key: quantity for key, quantity in sums.items() if quantity} == held
 
