@@ -1,0 +1,205 @@
+"""One order from its intent to its end: how long it is asked for, what is journaled of it, what is then forgotten."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.model.failures import StorageFailure
+from core.model.ledger import LedgerKey, OrderPhase
+from core.model.order import OrderReport, RefusalReason, RefusedOutcome, Side
+from core.model.plan import Purpose, Trade
+from core.model.position import MarginMode
+from core.model.standing import Standing
+from core.plan_executor import PlanExecutor, Settled, TradeResult, Unsettled
+from simulation.bare_exchange import SETTING_CAPABILITIES, Fault
+from simulation.bare_world import BTC, RULES, World, live
+
+D = Decimal
+BUY = Trade(Side.BUY, D("0.01"), Purpose.INCREASE)
+SELL = Trade(Side.SELL, D("0.01"), Purpose.REDUCE)
+
+
+def executor_of(world: World) -> PlanExecutor:
+    return PlanExecutor(world.exchange, world.journal, world.clock, world.told)
+
+
+async def send(world: World, executor: PlanExecutor, trade: Trade = BUY, *, is_urgent: bool = False) -> TradeResult:
+    ledger = world.ledger()
+    return await executor.trade(ledger, trade, RULES[BTC], MarginMode.ISOLATED, D(3), lambda: is_urgent)
+
+
+def asked_at(world: World) -> list[float]:
+    """The loop's times of all lookups from now on."""
+    times: list[float] = []
+    find = world.exchange.find_order
+
+    async def note_and_find(*arguments: object) -> object:
+        times.append(asyncio.get_running_loop().time())
+        return await find(*arguments)  # type: ignore[arg-type]  # passed on
+
+    world.exchange.find_order = note_and_find  # type: ignore[method-assign, assignment]
+    return times
+
+
+def test_an_order_is_asked_for_at_doubling_times_for_as_long_as_reads_may_lag(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.latency_seconds = 0.0
+        world.exchange.inject("find", *[Fault.LOOKUP_FAILS] * 99)
+        times = asked_at(world)
+
+        result = await send(world, executor_of(world))
+
+        assert result == Unsettled("could not be looked up: timeout")
+        waits = [round(later - times[0], 3) for later in times]
+        assert waits == [0, 0.05, 0.15, 0.35, 0.75, 1.55, 2.35]
+
+    live(tmp_path, story)
+
+
+def test_where_something_more_urgent_waits_and_at_a_start_an_order_is_asked_for_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("find", *[Fault.LOOKUP_FAILS] * 99)
+        times, executor = asked_at(world), executor_of(world)
+        await send(world, executor, is_urgent=True)
+        assert len(times) == 1
+        await executor.settle(world.ledger())
+
+        assert len(times) == 2
+        assert len(world.ledger().unsettled) == 1
+
+    live(tmp_path, story)
+
+
+def test_the_journal_has_the_exchanges_id_of_an_accepted_order_and_why_it_is_still_in_flight(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("find", Fault.STILL_OPEN, Fault.STILL_OPEN, Fault.LOOKUP_FAILS)
+        executor = executor_of(world)
+        assert await send(world, executor, is_urgent=True) == Unsettled("still open at the exchange")
+        (record,) = world.ledger().unsettled
+        assert (record.phase, record.exchange_order_id) == (OrderPhase.UNKNOWN, "1")
+        assert record.detail == "still open at the exchange"
+        known = len(world.journal.history(*_key(world)))
+        await executor.settle(world.ledger())
+        assert len(world.journal.history(*_key(world))) == known  # the same once more is no news
+        await executor.settle(world.ledger())
+        assert world.ledger().unsettled[0].detail == "could not be looked up: timeout"
+        await executor.settle(world.ledger())
+
+        assert (world.ledger().unsettled, world.ledger().owned) == ((), D("0.01"))
+
+    live(tmp_path, story)
+
+
+def _key(world: World) -> LedgerKey:
+    return world.policies[0].account, BTC
+
+
+@pytest.mark.parametrize("fault", [None, Fault.REFUSED, Fault.PARTIAL_FILL, Fault.REJECTED_LATER])
+def test_of_an_order_that_is_done_nothing_is_kept(tmp_path: Path, fault: Fault | None) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        if fault:
+            world.exchange.inject("submit", fault)
+        result = await send(world, executor)
+
+        filled = {None: "0.01", Fault.PARTIAL_FILL: "0.005", Fault.REJECTED_LATER: "0"}.get(fault)
+        refused = RefusedOutcome(RefusalReason.INSUFFICIENT_MARGIN, "the exchange said refused")
+        assert result == (Settled(D(filled)) if filled else refused)
+        assert executor._flights == {}
+        assert world.ledger().unsettled == ()
+
+    live(tmp_path, story)
+
+
+def test_an_increase_that_the_disk_did_not_keep_is_not_in_flight(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        world.disk.is_full = True
+        with pytest.raises(StorageFailure):
+            await send(world, executor)
+
+        assert (world.exchange.calls, world.ledger().unsettled, executor._flights) == ([], (), {})
+
+    live(tmp_path, story)
+
+
+def test_not_found_counts_from_the_end_of_the_window_on(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.latency_seconds = 0.0
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        loop, executor = asyncio.get_running_loop(), executor_of(world)
+        assert await send(world, executor, is_urgent=True) == Unsettled("not found yet; it may still arrive")
+        (record,) = world.ledger().unsettled
+        began = executor._flights[record.intent.client_order_id].began_seconds
+        closes = began + world.exchange.capabilities.not_found_after_seconds
+        await asyncio.sleep(closes - loop.time() - 0.1)
+        await executor.settle(world.ledger())
+        assert len(world.ledger().unsettled) == 1
+        executor._flights[record.intent.client_order_id].began_seconds = 0.0
+        loop.time = lambda: world.exchange.capabilities.not_found_after_seconds  # type: ignore[method-assign]
+        await executor._settle_order(record.intent, None)
+
+        assert (world.ledger().unsettled, len(world.ledger().lost)) == ((), 1)
+        assert executor._flights == {}
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("echoed", "standing"), [("3.9", Standing.ACTIVE), ("4", Standing.REDUCE_ONLY), ("2", Standing.REDUCE_ONLY)]
+)
+def test_a_leverage_that_differs_by_one_or_more_stops_increases(
+    tmp_path: Path, echoed: str, standing: Standing
+) -> None:
+    async def story(world: World) -> None:
+        world.exchange.echoed_leverage = D(echoed)
+        await send(world, executor_of(world))
+
+        assert world.ledger().standing is standing
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("is_setting", [False, True])
+def test_the_leverage_of_a_reduction_or_of_an_exchange_where_it_is_a_setting_is_not_compared(
+    tmp_path: Path, *, is_setting: bool
+) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        if is_setting:
+            world.exchange.capabilities = SETTING_CAPABILITIES
+            world.exchange.echoed_leverage = D(9)
+            await send(world, executor)
+        else:
+            await send(world, executor)
+            world.exchange.echoed_leverage = D(9)
+            await send(world, executor, SELL)
+
+        assert world.ledger().standing is Standing.ACTIVE
+
+    live(tmp_path, story)
+
+
+def test_another_order_under_our_id_leaves_ours_in_flight_until_the_window_has_closed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        executor, find = executor_of(world), world.exchange.find_order
+
+        async def find_another(*arguments: object) -> object:
+            report = await find(*arguments)  # type: ignore[arg-type]  # passed on
+            assert isinstance(report, OrderReport)
+            return replace(report, side=Side.SELL)
+
+        world.exchange.find_order = find_another  # type: ignore[method-assign, assignment]
+        why = "the exchange shows another order under our id: side sell, meant buy"
+        assert await send(world, executor, is_urgent=True) == Unsettled(why)
+        assert world.ledger().unsettled[0].detail == why
+        await asyncio.sleep(world.exchange.capabilities.not_found_after_seconds)
+        await executor.settle(world.ledger())
+
+        assert (world.ledger().unsettled, world.ledger().owned) == ((), D(0))
+        assert "order disagrees with its intent" in world.told.names()
+
+    live(tmp_path, story)
