@@ -1,14 +1,15 @@
 """One account, one pass at a time: read once, decide, and let every symbol close its gap."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
 from core.account_limits import AccountLimits
-from core.decisions.account_targets import needs_calls, pursued_symbols, shrinks, wanted_targets
-from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize, price_of
+from core.decisions.account_targets import asks_for_less, needs_calls, pursued_symbols, shrinks, wanted_targets
+from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize, lacks_a_read, price_of
 from core.decisions.watch_exchange import read_pause_seconds
 from core.exchange_watch import ExchangeWatch
 from core.model.decision import Decision
@@ -78,6 +79,7 @@ class AccountWorker:
         self._teller = PassTeller(policy.account, telemetry)
         self._tasks = SymbolTasks(policy.max_concurrent_symbols, self._wake, clock, self._teller.tell_fault)
         self._next_pass_seconds = 0.0
+        self._lacking_passes = 0
         self._doubt_again = 0.0
 
     def hand_over(self, targets: Targets) -> None:
@@ -139,7 +141,8 @@ class AccountWorker:
         looked_at = {outcome.symbol for outcome in outcomes}
         outcomes += [not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
         waits_seconds = self._seconds_to_next_pass(self._teller.tell_changes(outcomes))
-        self._next_pass_seconds = min(waits_seconds, doubted_in_seconds)
+        missing_in_seconds = self._seconds_to_missing_read(targets, readings)
+        self._next_pass_seconds = min(waits_seconds, doubted_in_seconds, missing_in_seconds)
         return self._report(targets, readings, outcomes)
 
     def confirmed_depths(self, report: PassReport) -> dict[Symbol, Decimal]:
@@ -220,11 +223,29 @@ class AccountWorker:
                 self.wake()
         return max(MIN_PASS_SECONDS, self._doubt_again - now)
 
-    def _has_undecided_exit(self, targets: Targets) -> bool:
-        """Whether something of ours is to be flat that no read has let us decide yet."""
+    def _seconds_to_missing_read(self, targets: Targets, readings: Readings) -> float:
+        """How long until reads are tried again that failed and are needed: as soon as failed reads of positions."""
+        needed = [
+            symbol
+            for symbol, target in self._wanted(targets).items()
+            if asks_for_decision(self._ledger(symbol), target) and not self._is_halted(symbol)
+        ]
+        if isinstance(readings.instruments, Unknown):
+            needed += self._pursued(targets)
+        if not any(lacks_a_read(symbol, readings) for symbol in needed):
+            self._lacking_passes = 0
+            return math.inf
+        self._lacking_passes += 1
+        return self._pause_seconds(self._lacking_passes, targets)
+
+    def _pause_seconds(self, failures: int, targets: Targets) -> float:
+        """How long to wait after so many failed reads, not long when something is to shrink."""
         wanted = self._wanted(targets)
-        held = [ledger.symbol for ledger in self._ledgers() if ledger.owned and ledger.symbol in wanted]
-        return any(wanted[symbol].is_flat for symbol in held)
+        has_exit = any(
+            shrinks(ledger) or (ledger.symbol in wanted and asks_for_less(ledger, wanted[ledger.symbol]))
+            for ledger in self._ledgers()
+        )
+        return read_pause_seconds(failures, str(self.policy.account), has_exit=has_exit)
 
     def _take_reads(self, targets: Targets, snapshot: AccountSnapshot) -> bool:
         """Count the read for the exchange's health; whether the pass may go on."""
@@ -238,9 +259,7 @@ class AccountWorker:
             self._next_pass_seconds = self._quarantine.rest_seconds()
             return False
         self.watch.saw_read(f"position unknown: {positions.reason}")
-        has_exit = any(shrinks(ledger) for ledger in self._ledgers()) or self._has_undecided_exit(targets)
-        failed = self.watch.health.failed_reads
-        self._next_pass_seconds = read_pause_seconds(failed, str(self.policy.account), has_exit=has_exit)
+        self._next_pass_seconds = self._pause_seconds(self.watch.health.failed_reads, targets)
         return False
 
     # -- deciding ------------------------------------------------------------------------------------------

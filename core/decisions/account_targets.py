@@ -75,6 +75,12 @@ def shrinks(ledger: SymbolLedger) -> bool:
     return ledger.owned * wanted < ZERO or abs(wanted) < abs(ledger.owned)
 
 
+def asks_for_less(ledger: SymbolLedger, target: MergedTarget) -> bool:
+    """Whether a target that is not decided yet may want less than what is ours, or the other side."""
+    depth = ledger.decision.depth if ledger.decision else ZERO
+    return ledger.owned != ZERO and (target.depth * ledger.owned <= ZERO or abs(target.depth) < abs(depth))
+
+
 def _flattened(target: MergedTarget, policy: AccountPolicy, standings: Standings) -> MergedTarget:
     """The target, or zero where the operator asked to be flat."""
     is_flat = _is_to_be_flat(policy, target.symbol, standings)

@@ -217,6 +217,17 @@ def price_of(readings: Readings, symbol: Symbol) -> Decimal | None:
     return quote.value.last if isinstance(quote, Known) else None
 
 
+def lacks_a_read(symbol: Symbol, readings: Readings) -> bool:
+    """Whether a read that failed, and may soon be well, keeps a listed symbol from being sized or traded."""
+    instruments = readings.instruments
+    if isinstance(instruments, Unknown):
+        return True
+    quote = readings.quotes.get(symbol)
+    return symbol in instruments.value and not (
+        isinstance(readings.snapshot.equity, Known) and isinstance(quote, Known)
+    )
+
+
 def _size(target: MergedTarget, readings: Readings, limits: RiskLimits, now: datetime) -> Sizing | str:
     equity, instrument = readings.snapshot.equity, _tradable(target.symbol, readings)
     if isinstance(equity, Unknown):
