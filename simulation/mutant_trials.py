@@ -17,7 +17,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -167,8 +167,9 @@ def _collect_and_try(out: TextIO, mutants: Sequence[Mutant], jobs: int, until: f
         out.write(json.dumps([mutant and mutant.path, mutant and mutant.number, killer, tests]) + "\n")
         out.flush()
 
-    def trials(items: Sequence[Item], coverage: Coverage) -> Iterator[tuple[Mutant, int | None, _Begin]]:
-        functions = functions_of({str(ROOT / one.path) for one in mutants})
+    def trials(
+        items: Sequence[Item], coverage: Coverage, functions: Mapping[str, Sequence[FunctionType]]
+    ) -> Iterator[tuple[Mutant, int | None, _Begin]]:
         for mutant in mutants:
             numbers = coverage.touching(mutant.path, mutant.line)
             if numbers:
@@ -185,9 +186,10 @@ def _collect_and_try(out: TextIO, mutants: Sequence[Mutant], jobs: int, until: f
                 tell(None, f"fails on unchanged code: {', '.join(coverage.failed)}", 0)
                 return True
             names = [item.nodeid for item in session.items]
+            functions = functions_of({str(ROOT / one.path) for one in mutants})
             gc.collect()
             gc.freeze()  # so that a collection in a fork does not copy what it finds
-            for trial in _try_each(trials(session.items, coverage), jobs, until):
+            for trial in _try_each(trials(session.items, coverage, functions), jobs, until):
                 tell(trial.mutant, trial.killer, trial.tests)
                 if trial.killer in names:
                     killers.insert(0, names.index(trial.killer))
@@ -223,8 +225,14 @@ def functions_of(files: set[str]) -> dict[str, list[FunctionType]]:
     return found
 
 
-def put_in_place(mutant: Mutant, functions: Iterable[FunctionType]) -> None:
-    """Give every function of the mutant's module its changed code."""
+def put_in_place(mutant: Mutant, functions: Sequence[FunctionType]) -> None:
+    """Give every function of the mutant's module its changed code.
+
+    Raises:
+        RuntimeError: There is none, so nothing would change.
+    """
+    if not functions:
+        raise RuntimeError(f"{mutant.path} was not imported")
     changed = {_name(code): code for code in _codes(_compiled(mutant, str(ROOT / mutant.path)))}
     for function in functions:
         function.__code__ = changed[_name(function.__code__)]
