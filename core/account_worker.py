@@ -32,7 +32,7 @@ from core.ports.journal import Journal
 from core.ports.settings import DefaultSettings, LiveSettings
 from core.ports.telemetry import Telemetry, pass_number
 from core.position_reader import PositionReader
-from core.quarantine import Quarantine
+from core.quarantine import CONFIRMED_AFTER_SECONDS, Quarantine
 from core.symbol_tasks import Place, SymbolTasks, not_looked_at
 from core.symbol_worker import Surroundings, SymbolWorker
 
@@ -131,7 +131,9 @@ class AccountWorker:
             return self._report(targets, None, [])
         readings = await self._read(targets)
         if not self._take_reads(targets, readings.snapshot):
-            why = self._quarantine.why or self.watch.health.why
+            positions = readings.snapshot.positions
+            unread = positions.reason if isinstance(positions, Unknown) else ""
+            why = self._quarantine.why or self.watch.health.why or f"position unknown: {unread}"
             unknown = [not_looked_at(symbol, why) for symbol in self._pursued(targets)]
             return self._report(targets, readings, self._teller.tell_changes(unknown))
         await self._limits.watch_losses(readings.snapshot.equity)
@@ -256,7 +258,7 @@ class AccountWorker:
             return True
         if isinstance(positions, Barred):
             self._quarantine.begin(positions.reason, is_unreadable=True)
-            self._next_pass_seconds = self._quarantine.rest_seconds()
+            self._next_pass_seconds = self._quarantine.rest_seconds() or CONFIRMED_AFTER_SECONDS
             return False
         self.watch.saw_read(f"position unknown: {positions.reason}")
         self._next_pass_seconds = self._pause_seconds(self.watch.health.failed_reads, targets)

@@ -129,7 +129,7 @@ def test_fault_33_refused_credentials_rest_longer_each_time_and_one_alert_is_tol
         world.sources.say(BTC="0.1")
         await follow(world, 3600)
 
-        assert world.exchange.calls.count("read") == 6  # at 0, 60, 360, 1260, 2160 and 3060 s
+        assert world.exchange.calls.count("read") == 7  # at 0, 1, 61, 361, 1261, 2161 and 3061 s
         assert told(world, "account quarantined") == ["key expired"]
 
     live(tmp_path, story)
@@ -137,9 +137,11 @@ def test_fault_33_refused_credentials_rest_longer_each_time_and_one_alert_is_tol
 
 def test_fault_33_credentials_that_work_again_end_the_quarantine(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        world.exchange.inject("read", Fault.BARRED)
+        world.exchange.inject("read", Fault.BARRED, Fault.BARRED)
         world.sources.say(BTC="0.1")
-        await follow(world, 65)
+        await follow(world, 30)
+        assert world.held() == 0
+        await follow(world, 40)
 
         assert world.held() == D("0.06")
         assert "account out of quarantine" in world.told.names()
@@ -149,10 +151,12 @@ def test_fault_33_credentials_that_work_again_end_the_quarantine(tmp_path: Path)
 
 def test_fault_33_resume_tries_the_credentials_at_once(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        world.exchange.inject("read", Fault.BARRED)
+        world.exchange.inject("read", Fault.BARRED, Fault.BARRED)
         world.sources.say(BTC="0.1")
+        await world.cycle()
+        await asyncio.sleep(1)
         await world.cycle(2)
-        assert world.exchange.calls.count("read") == 1
+        assert world.exchange.calls.count("read") == 2
         world.commands.give(Verb.RESUME, account="bybit")
         await world.cycle()
 
@@ -167,7 +171,38 @@ def test_fault_35_a_key_that_may_not_trade_quarantines_its_account(tmp_path: Pat
         world.sources.say(BTC="0.1")
         await follow(world, 1500)
 
-        assert world.exchange.calls.count("submit") == 4  # at 0, 60, 360 and 1260 s
+        assert world.exchange.calls.count("submit") == 5  # at 0, 1, 61, 361 and 1261 s
+        assert len(told(world, "account quarantined")) == 1
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize(("call", "fault"), [("read", Fault.BARRED), ("submit", Fault.NO_PERMISSION)])
+def test_fault_33_35_credentials_that_are_refused_once_delay_an_exit_by_a_second(
+    tmp_path: Path, call: str, fault: Fault
+) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        world.exchange.inject(call, fault)
+        world.sources.say(BTC="0", ETH="0")
+        await follow(world, 3)
+
+        assert (world.held(BTC), world.held(ETH)) == (D(0), D(0))
+        assert told(world, "account quarantined") == []
+
+    live(tmp_path, story)
+
+
+def test_fault_35_orders_refused_at_one_moment_count_as_one_refusal_and_good_reads_do_not_excuse_them(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("submit", Fault.NO_PERMISSION, Fault.NO_PERMISSION)
+        world.sources.say(BTC="0.1", ETH="0.1")
+        await follow(world, 0.8)
+        assert told(world, "account quarantined") == []
+        world.exchange.inject("submit", *[Fault.NO_PERMISSION] * 2)
+        await follow(world, 3)
         assert len(told(world, "account quarantined")) == 1
 
     live(tmp_path, story)
