@@ -14,7 +14,7 @@ from core.model.failures import InvalidInput
 from core.model.identity import Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
-from core.model.money import ZERO, plain
+from core.model.money import ZERO, divide, plain, round_towards_zero
 from core.model.position import AccountSnapshot, Quote, SymbolSettings
 from core.model.reading import Known, Reading, Unknown
 from core.model.risk import ResizeBand, RiskLimits
@@ -69,7 +69,7 @@ def asks_for_decision(ledger: SymbolLedger, target: MergedTarget) -> bool:
     previous = ledger.decision
     if previous is None:
         return not target.is_flat or ledger.owned != ZERO
-    if depth_changed(previous.depth, target.depth):
+    if depth_changed(previous.depth, target.depth) or (previous.is_provisional and not target.is_flat):
         return True
     return not target.is_flat and previous.leverage != target.leverage
 
@@ -85,8 +85,9 @@ def decide(
 ) -> list[Event] | str:
     """The events that make a new target the one in force, or why it cannot be sized.
 
-    A target of zero needs neither value nor price, nor does the exit from the other side. An entry from flat or on
-    the other side lifts a restriction that the engine itself had set.
+    A target of zero needs neither value nor price, nor does the exit from the other side; a smaller target is scaled
+    down from the last one until it can be sized. An entry from flat or on the other side lifts a restriction that the
+    engine itself had set.
 
     Args:
         ledger: What the journal knows of the symbol.
@@ -101,8 +102,8 @@ def decide(
         return _made(ledger, _flat(ledger, target, config_version, now, ""), now)
     sizing = _size(target, readings, limits, now)
     if isinstance(sizing, str):
-        leaves_other_side = ledger.decision is not None and ledger.decision.quantity * target.depth < ZERO
-        return _made(ledger, _flat(ledger, target, config_version, now, sizing), now) if leaves_other_side else sizing
+        shrunk = _without_size(ledger, target, readings, config_version, now, sizing)
+        return _made(ledger, shrunk, now) if shrunk else sizing
     allowed = _cap(ledger, target, sizing, readings, now, limits, others_notional)
     decision = Decision(
         number=_next_number(ledger),
@@ -163,6 +164,33 @@ def _flat(ledger: SymbolLedger, target: MergedTarget, config_version: str, now: 
         price=None,
         quantity=ZERO,
         unreachable=why,
+        decided_at=now,
+        contributions=target.contributions,
+    )
+
+
+def _without_size(
+    ledger: SymbolLedger, target: MergedTarget, readings: Readings, config_version: str, now: datetime, why: str
+) -> Decision | None:
+    """What can be decided of a target that cannot be sized: to leave the other side, or to shrink as its depth does."""
+    previous = ledger.decision
+    if previous is None:
+        return None
+    if previous.quantity * target.depth < ZERO:
+        return _flat(ledger, target, config_version, now, why)
+    instrument = _tradable(target.symbol, readings)
+    before, asked = previous.depth * previous.leverage, target.depth * target.leverage
+    if isinstance(instrument, str) or abs(asked) >= abs(before):
+        return None
+    return replace(
+        previous,
+        number=_next_number(ledger),
+        depth=target.depth,
+        leverage=target.leverage,
+        config_version=config_version,
+        equity=None,
+        quantity=round_towards_zero(divide(previous.quantity * asked, before), instrument.lot_step),
+        unreachable=f"scaled down from the last target until it can be sized: {why}",
         decided_at=now,
         contributions=target.contributions,
     )

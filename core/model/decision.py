@@ -16,7 +16,7 @@ class Decision:
         depth: Merged depth it was made for, -1..1.
         leverage: Leverage it was made for.
         config_version: Configuration in force.
-        equity: Account value it was sized on in USDT, None for a target of zero.
+        equity: Account value it was sized on in USDT, None for a target of zero and for one scaled down from the last.
         price: Price it was sized with in USDT, None for a target of zero.
         quantity: Signed base-asset quantity the account should hold, rounded towards zero to the lot step.
         unreachable: Why the wanted size cannot be held exactly (below minimum, not listed), empty otherwise.
@@ -36,3 +36,8 @@ class Decision:
     decided_at: datetime
     capped: str = ""
     contributions: tuple[SourceContribution, ...] = ()
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether it only scales the one before down, until value and price are known to size it."""
+        return self.equity is None and self.depth != 0

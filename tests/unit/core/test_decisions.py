@@ -10,7 +10,7 @@ import pytest
 from core.decisions.fold_journal import apply
 from core.decisions.judge_position import PositionJudgement, Whose, looks_liquidated
 from core.decisions.judge_source import OnStale, SourceUse, StalenessPolicy, judge_source
-from core.decisions.make_decision import Readings, decide, decide_resize, depth_changed
+from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize, depth_changed
 from core.decisions.pace_retries import RetryPace, after_failure, reduction_retry_seconds
 from core.decisions.permit_trade import Blocked, permit_trade
 from core.decisions.react_to_refusal import REACTIONS
@@ -156,6 +156,41 @@ def test_what_cannot_be_sized_says_why_and_leaves_the_other_side_anyway(changes:
     assert isinstance(left, list)
     assert isinstance(left[0], DecisionMade)
     assert (left[0].decision.quantity, left[0].decision.depth, left[0].decision.unreachable) == (D(0), D(0), why)
+
+
+@pytest.mark.parametrize(
+    ("depth", "leverage", "quantity"),
+    [("0.05", "3", "0.03"), ("0.1", "2", "0.04"), ("0.0333", "3", "0.019"), ("0.1", "3", None), ("0.2", "2", None)],
+)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"equity": Unknown("torn")},
+        {"quote": Unknown("torn")},
+        {"quote": Known(Quote(D(50_000), NOW, D(40_000), D(60_000)), NOW)},
+    ],
+)
+def test_a_smaller_target_that_cannot_be_sized_is_scaled_down_from_the_last_one(
+    changes: dict[str, Any], depth: str, leverage: str, quantity: str | None
+) -> None:
+    ledger = SymbolLedger(ACCOUNT, BTC, decision=made(), owned=D("0.06"))
+    decided = decide(ledger, target(depth, leverage), readings(**changes), "v", NOW)
+    if quantity is None:
+        assert isinstance(decided, str)
+        return
+
+    assert isinstance(decided, list)
+    assert isinstance(decided[0], DecisionMade)
+    scaled = decided[0].decision
+    assert (scaled.quantity, scaled.depth, scaled.equity) == (D(quantity), D(depth), None)
+    assert scaled.unreachable.startswith("scaled down from the last target until it can be sized: ")
+    after = replace(ledger, decision=scaled)
+    assert asks_for_decision(after, target(depth, leverage))
+    assert isinstance(decide(after, target(depth, leverage), readings(**changes), "v", NOW), str)
+    sized = decide(after, target(depth, leverage), readings(), "v", NOW)
+    assert isinstance(sized, list)
+    assert isinstance(sized[0], DecisionMade)
+    assert not asks_for_decision(replace(ledger, decision=sized[0].decision), target(depth, leverage))
 
 
 def test_a_leverage_above_the_exchanges_own_is_named_and_sized_with_that() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.model.identity import Symbol
+from core.model.position import Quote
 from core.model.reading import Unknown
 from simulation.bare_world import BTC, ETH, World, live
 
@@ -78,6 +80,25 @@ def test_a_part_that_fails_for_long_is_asked_for_ever_more_slowly_and_at_once_wh
         assert 8 <= 10_000 - failing.left <= 14
         failing.left = 0
         assert await seconds_until_held(world, "0.06") < 1
+
+    live(tmp_path, story)
+
+
+def test_a_smaller_target_is_followed_at_once_and_sized_when_that_can_be(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1")
+        await seconds_until_held(world, "0.06")
+        now = world.clock.now()
+        world.exchange.quotes[BTC] = Quote(D(40_000), now + timedelta(minutes=2), D(30_000), D(50_000))
+        world.sources.say(BTC="0.05")
+        assert await seconds_until_held(world, "0.03") < 1
+        await asyncio.sleep(100)
+        decision = world.ledger().decision
+        assert decision is not None
+        assert decision.number == 2
+        world.exchange.quotes[BTC] = Quote(D(40_000), world.clock.now() + timedelta(minutes=2), D(39_990), D(40_010))
+
+        assert await seconds_until_held(world, "0.037") < 100
 
     live(tmp_path, story)
 
