@@ -1,7 +1,7 @@
 """A question about the whole account, put once for all who ask it in the same turn of the loop."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -18,13 +18,13 @@ class SharedQuestion(Generic[T]):
         self._ask = ask
         self._asking: asyncio.Task[T] | None = None
 
-    async def answer(self) -> T:
-        """The answer; to be cancelled cancels it for nobody else."""
+    def answer(self) -> Awaitable[T]:
+        """The answer, asked for at once, so ahead of what follows; to be cancelled cancels it for nobody else."""
         if self._asking is None:
             self._asking = asyncio.create_task(self._put())
             # Whoever asked may be gone when it fails, and then nobody else looks at the failure.
             self._asking.add_done_callback(_look_at_failure)
-        return await asyncio.shield(self._asking)
+        return asyncio.shield(self._asking)
 
     async def _put(self) -> T:
         self._asking = None

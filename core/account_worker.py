@@ -33,11 +33,9 @@ from core.ports.settings import DefaultSettings, LiveSettings
 from core.ports.telemetry import Telemetry, pass_number
 from core.position_reader import PositionReader
 from core.quarantine import CONFIRMED_AFTER_SECONDS, Quarantine
+from core.settings_keeper import SettingsAhead
 from core.symbol_tasks import Place, SymbolTasks, not_looked_at
 from core.symbol_worker import Surroundings, SymbolWorker
-
-SETTINGS_GRACE_SECONDS = 0.1
-"""How long a pass waits for settings once all else is read; exits wait behind it, an increase reads again."""
 
 MIN_PASS_SECONDS = 0.05
 """The least time between two passes that nobody woke."""
@@ -73,6 +71,7 @@ class AccountWorker:
         self._quarantine = Quarantine(policy.account, telemetry)
         self._executor = PlanExecutor(exchange, journal, clock, telemetry)
         self._reader = PositionReader(exchange)
+        self._settings_ahead = SettingsAhead(exchange)
         self._symbols: dict[Symbol, SymbolWorker] = {}
         self._targets: Targets | None = None
         self._wake = asyncio.Event()
@@ -114,6 +113,7 @@ class AccountWorker:
     async def stop(self) -> None:
         """End whatever still runs for single symbols; what is in flight is in the journal."""
         await self._tasks.stop()
+        self._settings_ahead.drop()
 
     async def run_pass(self) -> PassReport:
         """Read -> decide -> act, once.
@@ -131,6 +131,7 @@ class AccountWorker:
             return self._report(targets, None, [])
         readings = await self._read(targets)
         if not self._take_reads(targets, readings.snapshot):
+            self._settings_ahead.drop()
             positions = readings.snapshot.positions
             unread = positions.reason if isinstance(positions, Unknown) else ""
             why = self._quarantine.why or self.watch.health.why or f"position unknown: {unread}"
@@ -180,20 +181,10 @@ class AccountWorker:
         reads = asyncio.gather(
             self._exchange.read_snapshot(), self._exchange.read_quotes(symbols), self._exchange.read_instruments()
         )
-        ahead = {
-            symbol: asyncio.create_task(self._exchange.read_settings(symbol))
-            for symbol in self._about_to_be_set(targets)
-        }
-        try:
-            snapshot, quotes, instruments = await reads
-            if ahead:
-                await asyncio.wait(ahead.values(), timeout=SETTINGS_GRACE_SECONDS)
-        finally:
-            settings = {symbol: task.result() for symbol, task in ahead.items() if task.done()}
-            for task in ahead.values():
-                task.cancel()
+        self._settings_ahead.begin(self._about_to_be_set(targets))
+        snapshot, quotes, instruments = await reads
         believed = replace(snapshot, equity=self._limits.believe(snapshot.equity))
-        return Readings(believed, quotes, instruments, settings, self._limits.watch_prices(quotes))
+        return Readings(believed, quotes, instruments, self._limits.watch_prices(quotes))
 
     def _about_to_be_set(self, targets: Targets) -> list[Symbol]:
         """What is about to be decided where margin mode or leverage are settings, to be read beside all else."""
@@ -319,6 +310,7 @@ class AccountWorker:
         around = Surroundings(
             instrument=replace(instrument, min_notional=max(instrument.min_notional, self.policy.min_order_notional)),
             readings=readings,
+            settings=self._settings_ahead,
             unready=unsized or targets.unready.get(symbol, ""),
             operator=lambda: self._standing(symbol),
             is_superseded=lambda: self._is_superseded(symbol, targets),

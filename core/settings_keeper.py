@@ -1,5 +1,7 @@
 """Margin mode and leverage before an increase: set where they differ, and proven by a read."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,6 +23,31 @@ class Unproven:
 
     why: str
     is_leverage_refused: bool = False
+
+
+class SettingsAhead:
+    """Settings that a pass asks for beside its other reads; whoever increases a symbol waits for its own alone."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._asked: dict[Symbol, asyncio.Task[Reading[SymbolSettings]]] = {}
+
+    def begin(self, symbols: Iterable[Symbol]) -> None:
+        """Ask for these; what was asked for before and nobody took is dropped."""
+        self.drop()
+        self._asked = {symbol: asyncio.create_task(self._exchange.read_settings(symbol)) for symbol in symbols}
+
+    async def take(self, symbol: Symbol) -> Reading[SymbolSettings] | None:
+        """What was asked for, once; None where nothing was, or the answer did not come."""
+        asked = self._asked.pop(symbol, None)
+        settings = await asked if asked else None
+        return None if isinstance(settings, Unknown) else settings
+
+    def drop(self) -> None:
+        """Ask no further."""
+        for asked in self._asked.values():
+            asked.cancel()
+        self._asked.clear()
 
 
 async def settle_settings(

@@ -36,7 +36,7 @@ from core.ports.telemetry import Telemetry
 from core.position_prover import PositionProver, held_of
 from core.position_reader import PositionReader, Positions
 from core.quarantine import Quarantine
-from core.settings_keeper import Unproven, settle_settings
+from core.settings_keeper import SettingsAhead, Unproven, settle_settings
 
 ORDERS_PER_PASS = 20
 """Bound on orders for one symbol in one pass; slices of a large trade go on in the next."""
@@ -54,6 +54,7 @@ class Surroundings:
     Attributes:
         instrument: The exchange's rules.
         readings: Everything the pass read.
+        settings: What the pass asked for beside it.
         unready: Why its sources forbid an increase, empty when they do not.
         operator: Tells the severest standing over the symbol now, None when active; it may change within a pass.
         lend_place: Lets another symbol of the account be worked on while this one waits.
@@ -62,6 +63,7 @@ class Surroundings:
 
     instrument: Instrument
     readings: Readings
+    settings: SettingsAhead
     unready: str
     operator: Callable[[], SetStanding | None]
     is_superseded: Callable[[], bool]
@@ -152,8 +154,6 @@ class SymbolWorker:
             if stop is not None:
                 return self._stopped(held, orders, stop)
             positions = self._read_ahead or await self._reader.read()
-            if not (isinstance(trade, Trade) and trade.purpose.is_reduction):
-                around = replace(around, readings=replace(around.readings, settings={}))
         held = held_of(positions, self._symbol)
         return self._stopped(held, ORDERS_PER_PASS, _Stop("more orders follow in the next pass", 0.0))
 
@@ -223,7 +223,7 @@ class SymbolWorker:
         if isinstance(sized, _Stop):
             return sized
         leverage = max(min(decision.leverage, around.instrument.max_leverage), ONE)
-        read_before = around.readings.settings.get(self._symbol)
+        read_before = await around.settings.take(self._symbol)
         unproven = await settle_settings(self._exchange, self._symbol, self._policy.margin_mode, leverage, read_before)
         if unproven:
             return await self._face_unproven(unproven, held, positions, decision, around)

@@ -15,7 +15,7 @@ from core.model.identity import Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO, divide, plain, round_towards_zero
-from core.model.position import AccountSnapshot, Quote, SymbolSettings
+from core.model.position import AccountSnapshot, Quote
 from core.model.reading import Known, Reading, Unknown
 from core.model.risk import ResizeBand, RiskLimits
 from core.model.signal import MergedTarget
@@ -34,14 +34,12 @@ class Readings:
         snapshot: Value and positions.
         quotes: Prices by symbol.
         instruments: The exchange's rules by symbol.
-        settings: Margin mode and leverage of the symbols that may soon be increased, where they are settings.
         volatility: Standard deviation of a day's move by symbol, in percent, where enough was seen.
     """
 
     snapshot: AccountSnapshot
     quotes: Mapping[Symbol, Reading[Quote]]
     instruments: Reading[Mapping[Symbol, Instrument]]
-    settings: Mapping[Symbol, Reading[SymbolSettings]] = field(default_factory=dict)
     volatility: Mapping[Symbol, Decimal] = field(default_factory=dict)
 
 

@@ -399,7 +399,10 @@ def test_fault_17_leverage_counts_only_once_a_read_proved_it(tmp_path: Path, fau
         exchange.capabilities, exchange.settings[BTC] = SETTING_CAPABILITIES, settings("20")
         leverages: list[Decimal | None] = []
         exchange.on_submit = lambda _: leverages.append(exchange.settings[BTC].leverage)
-        exchange.inject("settings" if fault is Fault.READ_FAILS else "set_leverage", fault)
+        if fault is Fault.READ_FAILS:
+            exchange.inject("settings", fault, fault)
+        else:
+            exchange.inject("set_leverage", fault)
         world.sources.say(BTC="0.1")
         await world.cycle()
         assert leverages == []

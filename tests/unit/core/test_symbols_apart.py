@@ -290,3 +290,28 @@ def test_an_exit_that_an_outage_left_undecided_is_looked_for_every_five_seconds(
         await while_running(world, trade())
 
     live(tmp_path, story)
+
+
+def test_settings_that_come_later_than_the_other_reads_are_waited_for_and_not_read_twice(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        exchange = world.exchange
+        exchange.capabilities, reads = SETTING_CAPABILITIES, []
+        list_coins(world, "0.04")
+        for coin in COINS:
+            exchange.settings[Symbol(f"{coin}USDT")] = SymbolSettings(MarginMode.ISOLATED, D(3))
+        read = exchange.read_settings
+
+        async def read_slowly(symbol: Symbol) -> Reading[SymbolSettings]:
+            reads.append(symbol)
+            await asyncio.sleep(2.0)
+            return await read(symbol)
+
+        exchange.read_settings = read_slowly  # type: ignore[method-assign]
+        say_coins(world, "0.5")
+
+        await world.cycle()
+
+        assert len(exchange.executed) == len(COINS)
+        assert sorted(reads) == sorted(f"{coin}USDT" for coin in COINS)
+
+    live(tmp_path, story, TWO_AT_ONCE)
