@@ -47,6 +47,7 @@ from operations.engine_metrics import EngineState
 from operations.exchange_key_locks import ExchangeKeyLocks
 from operations.file_problems import watch_problems
 from operations.file_watch import watch_folders
+from operations.heap import spare_the_heap
 from operations.journal_file import EPOCH_BYTES, open_journal
 from operations.logs import StructuredTelemetry, redactor, set_up_logs, size_logs
 from operations.loop_lag import watch_loop_lag
@@ -224,6 +225,7 @@ async def run_service(
         )
         stack.push_async_callback(_end, watchers)
         telemetry.tell("engine started", home=str(home.path), accounts=[_described(one) for one in accounts])
+        spare_the_heap()
         await engine.run(stop)
         telemetry.tell("engine stopping")
     telemetry.tell("engine stopped")

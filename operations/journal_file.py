@@ -1,4 +1,4 @@
-"""The journal on disk: SQLite, WAL, synchronous=FULL; one connection, one transaction per turn of the loop."""
+"""The journal on disk: SQLite, WAL, synchronous=FULL; one connection, one transaction at a time, of all that waits."""
 
 import asyncio
 import hashlib
@@ -30,6 +30,7 @@ from operations.journal_rows import (
     read_meta,
     read_standings,
     standings_rows,
+    statements,
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -64,6 +65,7 @@ class JournalFile:
         self._waiting: list[Row] = []
         self._flush: asyncio.Task[bool] | None = None
         self._flushing: set[asyncio.Task[bool]] = set()
+        self._one_commit = asyncio.Lock()
         self._broken = ""
         self.commits = 0
 
@@ -127,7 +129,7 @@ class JournalFile:
         return self._frames
 
     async def record(self, *events: Event) -> None:
-        """Fold the events, then make them durable together with all others of this turn of the loop."""
+        """Fold the events, then make them durable together with all others that wait."""
         self._refuse_if_broken()
         await self._write(self._fold(events))
 
@@ -192,7 +194,7 @@ class JournalFile:
             raise StorageFailure(self._broken)
 
     async def _try_to_write(self, rows: list[Row]) -> bool:
-        """Whether the rows became durable, together with all others of this turn of the loop."""
+        """Whether the rows became durable, together with all others that wait for the commit under way, if any."""
         if self._broken:
             return False
         self._waiting += rows
@@ -203,20 +205,21 @@ class JournalFile:
         return await asyncio.shield(self._flush)
 
     async def _flush_waiting(self) -> bool:
-        """Commit everything that gathered until the loop came round to this task; whether that worked."""
-        rows, self._waiting, self._flush = self._waiting, [], None
-        if self._broken:
-            return False
-        try:
-            await self._committer(lambda: self._commit(rows))
-        except apsw.Error as error:
-            self._broken = f"the journal could not be written: {error}"
-            self._epoch = hashlib.sha256(f"{self._epoch} after a failed write {self._chance}".encode()).hexdigest()
-        return not self._broken
+        """Commit everything that gathered until the last commit was done; whether that worked."""
+        async with self._one_commit:
+            rows, self._waiting, self._flush = self._waiting, [], None
+            if self._broken:
+                return False
+            try:
+                await self._committer(lambda: self._commit(rows))
+            except apsw.Error as error:
+                self._broken = f"the journal could not be written: {error}"
+                self._epoch = hashlib.sha256(f"{self._epoch} after a failed write {self._chance}".encode()).hexdigest()
+            return not self._broken
 
     def _commit(self, rows: Sequence[Row]) -> None:
         with self._connection:
-            for statement, values in rows:
+            for statement, values in statements(rows):
                 self._connection.execute(statement, values)
         self.commits += 1
 

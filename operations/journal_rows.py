@@ -1,6 +1,7 @@
 """What the journal holds, as rows of SQLite and back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import apsw
 import msgspec
@@ -23,22 +24,46 @@ _KINDS: dict[str, type[SymbolEvent]] = {
 
 Row = tuple[str, tuple[str, ...]]
 
+_EVENTS = "INSERT INTO events (at, kind, account, symbol, payload) VALUES {}"
+_EVENT = "(?, ?, ?, ?, ?)"
+_LEDGERS = "INSERT INTO ledgers VALUES {} ON CONFLICT (account, symbol) DO UPDATE SET payload = excluded.payload"
+_LEDGER = "(?, ?, ?)"
+_INSERT_EVENT, _REPLACE_LEDGER = _EVENTS.format(_EVENT), _LEDGERS.format(_LEDGER)
+_MOST_AT_ONCE = 500
+"""Rows of one statement; five values each, far below SQLite's limit of 32,766."""
+
 
 def event_row(event: Event) -> Row:
     """One event as a row."""
     payload = msgspec.json.encode(event).decode()
     values = (event.at.isoformat(), type(event).__name__, str(event.account), event.symbol, payload)
-    return "INSERT INTO events (at, kind, account, symbol, payload) VALUES (?, ?, ?, ?, ?)", values
+    return _INSERT_EVENT, values
 
 
 def ledger_row(key: LedgerKey, ledger: SymbolLedger) -> Row:
     """One ledger as a row that replaces its older self."""
     account, symbol = key
     payload = msgspec.json.encode(ledger).decode()
-    statement = (
-        "INSERT INTO ledgers VALUES (?, ?, ?) ON CONFLICT (account, symbol) DO UPDATE SET payload = excluded.payload"
-    )
-    return statement, (str(account), symbol, payload)
+    return _REPLACE_LEDGER, (str(account), symbol, payload)
+
+
+def statements(rows: Sequence[Row]) -> Iterator[Row]:
+    """The fewest statements that write the rows of one transaction: events in their order, each ledger's last self.
+
+    Between two statements the writing thread hands over to the trading one and waits for its turn, so many rows
+    one by one took longer than the disk did.
+    """
+    events = [values for statement, values in rows if statement == _INSERT_EVENT]
+    ledgers = {values[:2]: values for statement, values in rows if statement == _REPLACE_LEDGER}
+    yield from _at_once(_EVENTS, _EVENT, events)
+    yield from _at_once(_LEDGERS, _LEDGER, list(ledgers.values()))
+    yield from (row for row in rows if row[0] not in (_INSERT_EVENT, _REPLACE_LEDGER))
+
+
+def _at_once(statement: str, place: str, rows: Sequence[tuple[str, ...]]) -> Iterator[Row]:
+    for first in range(0, len(rows), _MOST_AT_ONCE):
+        some = rows[first : first + _MOST_AT_ONCE]
+        yield statement.format(", ".join([place] * len(some))), tuple(chain.from_iterable(some))
 
 
 def standings_rows(standings: Standings) -> list[Row]:

@@ -90,6 +90,42 @@ async def test_after_a_failed_commit_every_record_is_refused(tmp_path: Path) -> 
     journal.close()
 
 
+async def test_what_comes_while_a_commit_runs_shares_the_next_one(tmp_path: Path) -> None:
+    goes_on = asyncio.Event()
+
+    async def slow(commit: Commit) -> None:
+        await goes_on.wait()
+        commit()
+
+    journal = open_journal(tmp_path / "journal.sqlite", EPOCH, slow)
+    before, writing = journal.commits, []
+    for number in range(6):
+        writing.append(asyncio.create_task(journal.record(intended(number, Symbol(f"S{number}USDT")))))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    goes_on.set()
+    await asyncio.gather(*writing)
+
+    assert journal.commits - before == 2
+    journal.close()
+
+
+async def test_one_commit_keeps_more_events_than_one_statement_holds_in_order_and_the_last_ledger(
+    tmp_path: Path,
+) -> None:
+    journal = open_journal(tmp_path / "journal.sqlite", EPOCH)
+    count = 700
+    for_one_commit = [intended(number) for number in range(count)]
+
+    await journal.record(*for_one_commit)
+
+    journal.close()
+    reopened = open_journal(tmp_path / "journal.sqlite", EPOCH)
+    assert reopened.history(ACCOUNT, BTC, count + 1) == for_one_commit
+    assert reopened.ledger(ACCOUNT, BTC).steps == count
+    reopened.close()
+
+
 async def test_the_writer_thread_keeps_the_order_of_commits(tmp_path: Path) -> None:
     thread = WriterThread()
     journal = open_journal(tmp_path / "journal.sqlite", EPOCH, thread)

@@ -206,3 +206,21 @@ def test_every_event_with_a_level_of_its_own_is_told_somewhere() -> None:
     built = {"account warning", "account problem"}  # of a finding's severity
 
     assert {event for event in ERRORS | WARNINGS if f'"{event}"' not in texts} == built
+
+
+def test_a_line_for_a_pipe_is_one_line_without_secrets_and_a_traceback_follows_it(
+    log_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("engine", log_folder)
+    logs.redactor.register(["canary-81b2c4"])
+
+    StructuredTelemetry("engine").tell("symbol waits", why="two words\nand canary-81b2c4", symbol="BTCUSDT")
+    try:
+        int("canary-81b2c4")
+    except ValueError:
+        structlog.stdlib.get_logger("ours").exception("failed")
+
+    first, second, *trace = capsys.readouterr().err.splitlines()
+    assert first.endswith(f"[warning  ] symbol waits [engine] symbol=BTCUSDT why='two words\\nand {BLANK}'")
+    assert second.endswith("[error    ] failed [ours]")
+    assert trace[-1].endswith(f"'{BLANK}'")
