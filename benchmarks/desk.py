@@ -28,6 +28,7 @@ from core.ports.telemetry import Telemetry
 from execute_trades import Engine, World
 from operations.committers import WriterThread
 from operations.file_watch import watch_folders
+from operations.heap import spare_the_heap
 from operations.logs import StructuredTelemetry, set_up_logs
 from operations.wall_clock import WallClock
 from signal_processors.depth_files import publish_frame
@@ -83,7 +84,6 @@ class Desk:
         self._stop = asyncio.Event()
         self._stopped = asyncio.Event()
         self._sequence = 0
-        self._clock = WallClock()
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -131,7 +131,7 @@ class Desk:
             return Took(read, read, whole_cpu, whole_cpu, whole)
         last = max(orders, key=lambda one: one.ended)
         first = min(one.ended for one in orders)
-        return Took(first - began, last.ended - began, last.cpu_seconds - cpu, whole_cpu, whole)
+        return Took(first - began, last.ended - began, self.tap.cpu_seconds - cpu, whole_cpu, whole)
 
     async def act_on(self, depth: Decimal, healthy: Sequence[str]) -> float:
         """Publish a depth; seconds until the last order of the healthy exchanges was acknowledged."""
@@ -166,13 +166,8 @@ class Desk:
         return acknowledged >= wanted and all(self._is_confirmed(account, depth) for account in accounts)
 
     def _publish(self, depth: Decimal) -> None:
-        now = self._clock.now()
         self._sequence += 1
-        signals = tuple(SourceSignal(SOURCE, symbol, depth, now) for symbol in self.scale.names)
-        frame = SourceFrame(
-            SOURCE, self._sequence, now, now, None, SourceStatus.OK, "", authenticated=True, signals=signals
-        )
-        publish_frame(self._home, frame)
+        publish_depth(self._home, self.scale, depth, self._sequence)
 
     def _confirmed(self, depth: Decimal) -> int:
         """How many accounts have proven every symbol at the depth."""
@@ -202,7 +197,7 @@ async def open_desk(
     clock, telemetry = WallClock(), StructuredTelemetry("bench")
     async with AsyncExitStack() as stack:
         home = Home(Path(stack.enter_context(TemporaryDirectory(prefix="bench-"))))
-        _write_config(home, scale)
+        write_config(home, scale)
         accounts = [
             replace(account, max_concurrent_symbols=symbols_at_once)
             for account in await open_accounts(exchanges, scale, label)
@@ -220,6 +215,7 @@ async def open_desk(
         engine = Engine(home, accounts, World(clock, telemetry, writer, epoch, by_account))
         stack.callback(engine.close)
         desk = Desk(home, scale, engine, tap, connected)
+        spare_the_heap()
         await stack.enter_async_context(desk.following())
         yield desk
 
@@ -268,7 +264,16 @@ def _restore_logs(handlers: list[logging.Handler], level: int, configuration: di
     structlog.configure(**configuration)
 
 
-def _write_config(home: Home, scale: Scale) -> None:
+def publish_depth(home: Home, scale: Scale, depth: Decimal, sequence: int) -> None:
+    """A frame of the source in which every symbol has the depth."""
+    now = WallClock().now()
+    signals = tuple(SourceSignal(SOURCE, symbol, depth, now) for symbol in scale.names)
+    frame = SourceFrame(SOURCE, sequence, now, now, None, SourceStatus.OK, "", authenticated=True, signals=signals)
+    publish_frame(home, frame)
+
+
+def write_config(home: Home, scale: Scale) -> None:
+    """The operator's files: every symbol with one source."""
     write_atomically(home.asset_mapping, format_json({SOURCE: {symbol: symbol for symbol in scale.names}}))
     weights = [
         {"symbol": symbol, "leverage": LEVERAGE, "sources": [{"source": SOURCE, "weight": WEIGHT}]}

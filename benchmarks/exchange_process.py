@@ -6,10 +6,13 @@ input and answers each with a line. `Exchanges` is the other end.
 
 import asyncio
 import json
+import os
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,17 @@ from operations.wall_clock import WallClock
 from paper.faults import Fault, FaultKind
 from paper.house import PaperHouse
 from paper.ledger import Entry
+from paper.markets import listed_coins
+from paper.prices import SeededWalk
 from paper.refusals import Reason
 from paper.serving import Served
 
 ROOT = Path(__file__).resolve().parent.parent
-STILL_SECONDS = 86_400.0
+PRICE_SECONDS = 10.0
+"""How often the prices are told anew; they stay the same, so that engine and yardstick trade the same sizes."""
+
 LIMITED = "limited"
+ORDER_ENDPOINT = "create_order"
 LINE_BYTES = 1 << 22
 _RATE_REASONS = frozenset({Reason.RATE_LIMITED, Reason.ADDRESS_BANNED})
 
@@ -36,7 +44,7 @@ class Desk:
         self._served = served
         self._calls: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
-        self._delays: dict[str, int] = {}
+        self._first_order_at: float | None = None
         house.ledger.observers.append(self._observe)
 
     def answer(self, asked: Mapping[str, Any]) -> object:
@@ -51,7 +59,8 @@ class Desk:
         calls, refused = dict(self._calls), dict(self._refused)
         self._calls.clear()
         self._refused.clear()
-        return {"calls": calls, "refused": refused}
+        first, self._first_order_at = self._first_order_at, None
+        return {"calls": calls, "refused": refused, "first_order_at": first}
 
     def _open(self, exchange: str, label: str, balance: int) -> dict[str, str]:
         keys = self._house.open_account(exchange, label, Decimal(balance))
@@ -72,7 +81,10 @@ class Desk:
 
     def _observe(self, entry: Entry) -> None:
         if entry.kind == "request":
-            self._calls[f"{entry.exchange} {entry.facts['endpoint']}"] += 1
+            endpoint = str(entry.facts["endpoint"])
+            self._calls[f"{entry.exchange} {endpoint}"] += 1
+            if endpoint == ORDER_ENDPOINT and self._first_order_at is None:
+                self._first_order_at = time.monotonic()
         elif entry.kind == "refused_request":
             is_rate = entry.facts["reason"] in _RATE_REASONS
             self._refused["rate" if is_rate else f"{entry.exchange} {entry.facts['detail']}"] += 1
@@ -80,7 +92,8 @@ class Desk:
 
 async def main(coins: int, *, is_limited: bool) -> None:
     """Serve until the standard input ends."""
-    house = PaperHouse(WallClock(), seed=1, walk_seconds=STILL_SECONDS, market_count=coins, is_limited=is_limited)
+    prices = SeededWalk(0, listed_coins(coins), PRICE_SECONDS, volatility=0.0)
+    house = PaperHouse(WallClock(), seed=os.getpid(), market_count=coins, prices=prices, is_limited=is_limited)
     served = await house.serve()
     desk = Desk(house, served)
     reader = asyncio.StreamReader(limit=LINE_BYTES)
@@ -90,6 +103,26 @@ async def main(coins: int, *, is_limited: bool) -> None:
         sys.stdout.flush()
     await served.stop()
     await house.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What came to the exchanges since the last time.
+
+    Attributes:
+        calls: By exchange and endpoint.
+        refused: By reason.
+        first_order_at: When the first order came, on the machine's monotonic clock; None when none did.
+    """
+
+    calls: dict[str, int]
+    refused: dict[str, int]
+    first_order_at: float | None
+
+    @property
+    def orders(self) -> int:
+        """How many orders came."""
+        return sum(count for call, count in self.calls.items() if call.endswith(f" {ORDER_ENDPOINT}"))
 
 
 class Exchanges:
@@ -113,8 +146,13 @@ class Exchanges:
 
     async def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Calls by exchange and endpoint, and refusals by reason, since the last time."""
+        counted = await self.counted()
+        return counted.calls, counted.refused
+
+    async def counted(self) -> Counted:
+        """As `counts`, with the time of the first order since the last time."""
         told = await self._ask({})
-        return told["calls"], told["refused"]
+        return Counted(told["calls"], told["refused"], told["first_order_at"])
 
     async def _ask(self, question: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
         stdin, stdout = self._process.stdin, self._process.stdout

@@ -69,8 +69,13 @@ class _Replayed:
         return None
 
 
-def measure(name: str) -> dict[str, float]:
-    """Microseconds of CPU per call, the best of some rounds."""
+def measure(name: str, calls_a_round: int = CALLS_A_ROUND) -> dict[str, float]:
+    """Microseconds of CPU per call, the best of some rounds.
+
+    Args:
+        name: Of the exchange.
+        calls_a_round: How many of each kind.
+    """
     measured: dict[str, float] = {}
 
     async def scene(bench: Bench) -> None:
@@ -93,18 +98,18 @@ def measure(name: str) -> dict[str, float]:
         }
         for label, call in calls.items():
             await call()
-            measured[label] = min([await _round(call) for _ in range(ROUNDS)])
+            measured[label] = min([await _round(call, calls_a_round) for _ in range(ROUNDS)])
         await exchange.close()
 
     play(name, scene)
     return measured
 
 
-async def _round(call: Callable[[], Awaitable[object]]) -> float:
+async def _round(call: Callable[[], Awaitable[object]], calls: int) -> float:
     began = time.process_time()
-    for _ in range(CALLS_A_ROUND):
+    for _ in range(calls):
         await call()
-    return 1e6 * (time.process_time() - began) / CALLS_A_ROUND
+    return 1e6 * (time.process_time() - began) / calls
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ the peak of memory beyond what the process held with the packed body in hand.
 import asyncio
 import gzip
 import json
+import os
 import random
 import resource
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from signal_processors.bittensor_mapping import SOURCE
 from signal_processors.bittensor_poller import BittensorPoller
 from signal_processors.records import RecordLog
 
+ROOT = Path(__file__).resolve().parent.parent
 MINERS, HISTORY = 250, timedelta(days=195)
 CPU_LIMIT_SECONDS, SAME_BODY_LIMIT_SECONDS, PEAK_LIMIT_MB = 0.5, 0.1, 400
 _KIB_A_MB = 1024
@@ -129,24 +131,48 @@ def _mapping() -> Mapping[str, str]:
     return {pair.id: f"{pair.name[:3]}{number}USDT" for number, pair in enumerate(PAIRS)}
 
 
+def measure_apart(miners: int = MINERS, history: timedelta = HISTORY) -> dict[str, float]:
+    """Prepare in one process and measure in another, so that no memory but its own counts; by field of `Measured`.
+
+    Args:
+        miners: In the answer.
+        history: Of their positions.
+    """
+    command = (sys.executable, str(Path(__file__)), "--json", str(miners), str(history / timedelta(days=1)))
+    around = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=around)  # noqa: S603 - this very file
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
 def main() -> None:
     """Prepare in a child process, so that its memory does not count, measure, show."""
     if sys.argv[1:2] == ["--prepare"]:
-        bodies, size, count = prepare()
+        bodies, size, count = prepare(int(sys.argv[3]), timedelta(days=float(sys.argv[4])))
         for number, body in enumerate(bodies):
             (Path(sys.argv[2]) / f"{number}.gz").write_bytes(body)
         sys.stdout.write(f"{size} {count}\n")
         return
+    is_json = sys.argv[1:2] == ["--json"]
+    miners, history = (int(sys.argv[2]), timedelta(days=float(sys.argv[3]))) if is_json else (MINERS, HISTORY)
     with tempfile.TemporaryDirectory(prefix="sn8-benchmark-") as folder:
-        _report(Path(folder))
+        measured = _prepare_and_measure(Path(folder), miners, history)
+    if is_json:
+        sys.stdout.write(json.dumps(asdict(measured)) + "\n")
+    else:
+        _show(measured)
 
 
-def _report(folder: Path) -> None:
-    command = (sys.executable, __file__, "--prepare", str(folder))
+def _prepare_and_measure(folder: Path, miners: int, history: timedelta) -> Measured:
+    days = str(history / timedelta(days=1))
+    command = (sys.executable, __file__, "--prepare", str(folder), str(miners), days)
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - this very file
     size, count = (int(part) for part in done.stdout.split())
     bodies = [(folder / f"{number}.gz").read_bytes() for number in range(2)]
-    measured = asyncio.run(measure(bodies, size, count, Home(folder)))
+    return asyncio.run(measure(bodies, size, count, Home(folder)))
+
+
+def _show(measured: Measured) -> None:
     table = Table("", "measured", "limit", title="SN8 answer, body to frame")
     table.add_row(
         "body", f"{measured.body_mb:.1f} MB ({measured.packed_mb:.1f} packed), {measured.positions} positions"

@@ -39,7 +39,6 @@ class Asked:
         params: What was handed to ccxt.
         began: Loop time.
         ended: Loop time of the answer.
-        cpu_seconds: Processor time of this process when it was answered.
     """
 
     account: str
@@ -50,7 +49,6 @@ class Asked:
     params: Mapping[str, object] | Sequence[str]
     began: float
     ended: float
-    cpu_seconds: float
 
     @property
     def is_order(self) -> bool:
@@ -71,10 +69,15 @@ class Asked:
 
 
 class Tap:
-    """Notes the requests of the accounts it is put on."""
+    """Notes the requests of the accounts it is put on.
+
+    Attributes:
+        cpu_seconds: Processor time of this process when the last expected order was answered.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.cpu_seconds = 0.0
         self._in_flight: Counter[str] = Counter()
         self._orders_wanted = 0
         self._all_acknowledged = asyncio.Event()
@@ -93,7 +96,7 @@ class Tap:
             finally:
                 ended = asyncio.get_running_loop().time()
                 self._in_flight[account] -= 1
-                self._note(Asked(account, name, path, tuple(api), method, params, began, ended, time.process_time()))
+                self._note(Asked(account, name, path, tuple(api), method, params, began, ended))
 
         connection.request = noted
 
@@ -123,4 +126,5 @@ class Tap:
         if asked.is_order:
             self._orders_wanted -= 1
             if self._orders_wanted == 0:
+                self.cpu_seconds = time.process_time()
                 self._all_acknowledged.set()

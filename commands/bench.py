@@ -1,28 +1,31 @@
 """`./engine bench`: how fast and how frugal the engine is, as ratios to a yardstick of the same run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 app = typer.Typer(add_completion=False)
 
-CALLS, WEBHOOK = "calls", "webhook"
-WIDTH = 140
+ALL = "all"
+WIDTH = 150
 """Of a table, also where the output is no terminal."""
 
 
 @app.command()
 def bench(
     parts: Annotated[
-        list[str] | None,
-        typer.Argument(help="memory, latency, limits, sequential, isolation, calls, webhook; default: all."),
+        list[str] | None, typer.Option("--part", help="One of those listed below; may be given more than once.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, one round: shows that it runs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Tiny sizes, one round: shows that it runs.")] = False,
     symbols: Annotated[list[int] | None, typer.Option(min=1, max=50, help="Only so many of four accounts.")] = None,
     delay_ms: Annotated[list[int] | None, typer.Option(min=0, max=2000, help="Only these answer delays.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, max=99, help="Whose medians count.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Keep the results in this .md and the .json beside it, part by part.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The results as JSON.")] = False,
 ) -> None:
     """Measure the engine against a bare client that sends the same requests in the fewest waves.
@@ -31,91 +34,60 @@ def bench(
     several rounds in which engine and yardstick take turns, so that a busy machine slows both. Calls and the idle hour
     are counted in virtual time and are the same everywhere. Not part of it: real networks, TLS.
 
+    Parts: memory (of a further account), orders (signal to acknowledged orders), limits (the same in front of published
+    limits), sequential (one after the other), hung (beside an exchange in trouble), start (to the first order, with a
+    position to repair), calls (per action and in an idle hour), cpu (of single calls), webhook, sn8; all by default.
+
     Examples:
 
       ./engine bench --quick
 
-      ./engine bench calls            API calls per action, and of an hour in which nothing happens
+      ./engine bench --part calls            API calls per action, and of an hour in which nothing happens
 
-      ./engine bench latency limits   what a real comparison needs a quiet machine for
+      ./engine bench --part orders --symbols 5 --symbols 20 --delay-ms 100 --rounds 5
 
-      ./engine bench latency --symbols 5 --symbols 20 --delay-ms 100 --rounds 5
+      ./engine bench --part all --evidence docs/evidence/bench.md     what a real comparison needs a quiet machine for
 
-      ./engine bench --json > bench.json
+      ./engine bench --part webhook --json
     """
-    import asyncio
-
     from rich.console import Console
 
+    from benchmarks.evidence import keep_evidence, measured_now
     from benchmarks.suite import FULL, PARTS, QUICK, narrowed
 
-    known = [*PARTS, CALLS, WEBHOOK]
-    chosen = parts or known
-    unknown = [part for part in chosen if part not in known]
+    chosen = list(PARTS) if not parts or ALL in parts else parts
+    unknown = [part for part in chosen if part not in PARTS]
     if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(known)}")
+        raise typer.BadParameter(f"{', '.join(unknown)}: not one of {', '.join([*PARTS, ALL])}")
+    if evidence and evidence.suffix != ".md":
+        raise typer.BadParameter(f"{evidence}: the name must end in .md")
     size = narrowed(QUICK if quick else FULL, symbols, delay_ms, rounds)
     progress = Console(stderr=True)
     results: dict[str, list[dict[str, Any]]] = {}
-    for part in chosen:
-        progress.print(f"[dim]{part}[/dim]")
-        if part == CALLS:
-            results |= _calls(is_quick=quick)
-        elif part == WEBHOOK:
-            results[part] = _webhook(is_quick=quick)
-        else:
-            results[part] = asyncio.run(PARTS[part](size, lambda text: progress.print(f"  [dim]{text}[/dim]")))
+    for number, part in enumerate(chosen, start=1):
+        progress.print(f"[dim]{number}/{len(chosen)} {part}[/dim]")
+        tables = PARTS[part](size, lambda text: progress.print(f"  [dim]{text}[/dim]"))
+        results |= tables
+        if evidence:
+            keep_evidence(evidence, measured_now(tables, size.rounds))
+        if not as_json:
+            _show_all(tables)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
-        return
-    for name, rows in results.items():
-        _show(name, rows)
 
 
-def _calls(*, is_quick: bool) -> dict[str, list[dict[str, Any]]]:
-    from benchmarks.calls import HOUR_SECONDS, SYMBOLS, count_calls
-
-    counts, idle = count_calls(SYMBOLS[:2] if is_quick else SYMBOLS, 600 if is_quick else HOUR_SECONDS)
-    made = [
-        {
-            "exchange": one.exchange,
-            "action": one.action,
-            "symbols": one.symbols,
-            "calls": sum(one.calls.values()),
-            "fewest": one.fewest,
-            "ratio": one.ratio,
-        }
-        for one in counts
-    ]
-    resting = [
-        {"exchange": one.exchange, "full_checks": one.full_checks, "calls": sum(one.calls.values())} for one in idle
-    ]
-    return {"calls": made, "idle": resting}
-
-
-def _webhook(*, is_quick: bool) -> list[dict[str, Any]]:
-    import asyncio
-    import tempfile
-    from pathlib import Path
-
-    from benchmarks.webhook_rate import measure
-
-    with tempfile.TemporaryDirectory(prefix="bench-webhook-") as folder:
-        results = asyncio.run(measure(1 if is_quick else 3, 0.5 if is_quick else 2.0, Path(folder)))
-    return [{"what": name, **numbers} for name, numbers in results.items()]
-
-
-def _show(name: str, rows: Sequence[dict[str, Any]]) -> None:
+def _show_all(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    table = Table(*columns, title=name, title_justify="left")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column, "")) for column in columns))
     console = Console()
     console.width = max(console.width, WIDTH)
-    console.print(table)
+    for name, rows in tables.items():
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        table = Table(*columns, title=name, title_justify="left")
+        for row in rows:
+            table.add_row(*(_cell(row.get(column, "")) for column in columns))
+        console.print(table)
 
 
 def _cell(value: object) -> str:

@@ -5,12 +5,10 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from benchmarks.calls import count_calls
 from benchmarks.tap import Asked
 from benchmarks.yardstick import waves_of
-from core.model.identity import AccountId, Symbol
+from core.model.identity import CLIENT_ORDER_ID_LENGTH, AccountId, Symbol
 from core.model.policy import AccountPolicy
 from simulation.bare_world import RULES, World, live, weigh
 
@@ -32,21 +30,30 @@ def test_no_action_costs_more_than_a_tenth_above_the_fewest_calls_and_idling_one
 
 
 def asked(method: str, path: str, began: float, ended: float, **params: object) -> Asked:
-    return Asked("bybit::1", "bybit", path, ("private",), method, params, began, ended, 0.0)
+    return Asked("bybit::1", "bybit", path, ("private",), method, params, began, ended)
 
 
-def test_the_yardstick_of_a_flip_reads_closes_reads_and_opens_without_look_ups() -> None:
+def order_id(text: str) -> str:
+    return text.rjust(CLIENT_ORDER_ID_LENGTH, "0")
+
+
+def test_the_yardstick_of_a_flip_reads_closes_reads_and_opens_and_proves_only_afterwards() -> None:
     wallet = asked("GET", "v5/account/wallet-balance", 0, 1)
     positions = asked("GET", "v5/position/list", 0, 1, settleCoin="USDT")
-    closes = [asked("POST", "v5/order/create", 1, 2, symbol=symbol, orderLinkId=f"c{symbol}") for symbol in "AB"]
-    look_up = asked("GET", "v5/order/realtime", 2, 3, symbol="A", orderLinkId="cA")
+    closes = [
+        asked("POST", "v5/order/create", 1, 2, symbol=symbol, orderLinkId=order_id(f"c{symbol}")) for symbol in "AB"
+    ]
+    look_ups = [asked("GET", "v5/order/realtime", 2, 3, symbol="A", orderLinkId=order_id("cA")) for _ in range(2)]
     proof = asked("GET", "v5/position/list", 2, 3, settleCoin="USDT")
-    opens = [asked("POST", "v5/order/create", 3, 4, symbol=symbol, orderLinkId=f"o{symbol}") for symbol in "AB"]
+    opens = [
+        asked("POST", "v5/order/create", 3, 4, symbol=symbol, orderLinkId=order_id(f"o{symbol}")) for symbol in "AB"
+    ]
 
-    waves = waves_of([wallet, positions, *closes, look_up, proof, *opens])["bybit::1"]
+    waves = waves_of([wallet, positions, *closes, *look_ups, proof, *opens])["bybit::1"]
 
     assert waves.reads == ((wallet, positions), (positions,))
     assert waves.orders == (tuple(closes), tuple(opens))
+    assert waves.proofs == (look_ups[-1], positions, positions)
 
 
 def test_side_by_side_takes_at_most_a_quarter_of_the_time_that_one_after_the_other_takes(tmp_path: Path) -> None:
@@ -82,14 +89,3 @@ def test_side_by_side_takes_at_most_a_quarter_of_the_time_that_one_after_the_oth
     side_by_side, in_turn = seconds(10, is_in_turn=False), seconds(1, is_in_turn=True)
 
     assert side_by_side <= 0.25 * in_turn
-
-
-@pytest.mark.process
-async def test_the_benchmark_over_loopback_runs_and_counts_the_fewest_calls() -> None:
-    from benchmarks.desk import Scale  # noqa: PLC0415 - what only this test needs takes a second to import
-    from benchmarks.latency import measure_latency  # noqa: PLC0415
-
-    rows = await measure_latency([Scale(4, 1)], (5,), 1, lambda _: None)
-
-    assert [row.action for row in rows] == ["open", "resize", "flip", "close", "no-op"]
-    assert all(row.calls <= 1.2 and not row.rate_refusals for row in rows)
