@@ -37,6 +37,7 @@ class Traits:
         balance: Reads the raw balance otherwise than by ccxt's unified call.
         looks: What the exchange tells of the key and the account, each in a call of its own.
         positions_place: The members of an answer that lead to the list of positions, None where that is not known.
+        size_place: The members of a row of that list that lead to the position's size.
         signed_size_field: Where a position's own row has its signed size, empty where side and size are taken.
         market_limit_field: Where a market's own row has the largest market order, empty where ccxt reads it.
         is_mode_told: Whether every position tells its margin mode, so that one without cannot be read.
@@ -62,6 +63,7 @@ class Traits:
     balance: Callable[[Any], Awaitable[Any]] | None = None
     looks: tuple[Callable[[Any], Awaitable[list[Finding]]], ...] = ()
     positions_place: tuple[str, ...] | None = None
+    size_place: tuple[str, ...] = ()
     signed_size_field: str = ""
     market_limit_field: str = ""
     is_mode_told: bool = False
@@ -161,6 +163,7 @@ TRAITS: Mapping[str, Traits] = {
         options={"fetchMarkets": {"types": ["linear"]}},
         looks=(_binance_rights, _binance_assets),
         positions_place=(),
+        size_place=("positionAmt",),
         is_mode_told=True,
         signed_size_field="positionAmt",
         has_mode_in_leverage=False,
@@ -176,6 +179,7 @@ TRAITS: Mapping[str, Traits] = {
         options={"fetchMarkets": {"types": ["swap"]}},
         looks=(_okx_rights,),
         positions_place=("data",),
+        size_place=("pos",),
         is_mode_told=True,
         market_limit_field="maxMktSz",
         budget=Budget("calls", 20, 2.0),
@@ -198,6 +202,7 @@ TRAITS: Mapping[str, Traits] = {
         },
         balance=_hyperliquid_balance,
         positions_place=("assetPositions",),
+        size_place=("position", "szi"),
         is_mode_told=True,
         budget=Budget("calls", 1200, 60.0, shared=True),
         weights={"markets": 20, "time": 2, "balance": 22, "tickers": 20, "read": 20, "look-up": 2},

@@ -24,7 +24,7 @@ from account_processors.unified_calls import (
     WRITE,
     UnifiedCalls,
 )
-from account_processors.witness import listening, prove_empty
+from account_processors.witness import listening, prove_empty, prove_whole
 from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ZERO
@@ -99,9 +99,12 @@ class Unified(UnifiedCalls):
         """Unified positions; contracts and side must be told."""
         with listening() as heard:
             told = await self._ask(SETTLE, lambda exchange: exchange.fetch_positions())
-        if not told:
-            prove_empty(heard, "positions", self.traits.positions_place)
         rows = [Row(one, "position") for one in told]
+        if self.traits.positions_place is not None:
+            found = sum(1 for row in rows if self._signed_size(row))
+            prove_whole(heard, "positions", self.traits.positions_place, self.traits.size_place, found)
+        elif not rows:
+            prove_empty(heard, "positions")
         return positions_of(rows, ("symbol", "entryPrice", "unrealizedPnl"), listing, self._signed_size, self._mode_of)
 
     def _signed_size(self, row: Row) -> Decimal:

@@ -65,9 +65,9 @@ class UnifiedCalls(Dialect):
         """Nothing where ccxt cannot ask for it, as on exchanges that have one mode only."""
         if not self._client.raw().has.get("fetchPositionMode"):
             return []
-        await self._markets()
-        symbol = self._any_symbol()
         try:
+            await self._markets()
+            symbol = self._any_symbol()
             told = Row(await self._ask(READ, lambda exchange: exchange.fetch_position_mode(symbol)), "position mode")
             return [position_mode_finding(is_one_way=not told.flag("hedged"), remedy_id=USE_ONE_WAY)]
         except (CallFailed, MalformedReply) as error:
@@ -76,7 +76,10 @@ class UnifiedCalls(Dialect):
     def _any_symbol(self) -> str:
         """Some exchanges want a symbol where they mean all of them."""
         markets: Mapping[str, Any] = self._client.raw().markets
-        return next(symbol for symbol, market in markets.items() if self._is_ours(Row(market, symbol)))
+        for symbol, market in markets.items():
+            if self._is_ours(Row(market, symbol)):
+                return symbol
+        raise MalformedReply("markets: none of ours")
 
     async def _ask(self, call: Call, ask: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401 - ccxt has no types
         await self._markets()

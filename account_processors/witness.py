@@ -1,4 +1,4 @@
-"""What an exchange answered word for word, for whoever asked: ccxt takes a missing list for an empty one."""
+"""What an exchange answered word for word, for whoever asked: ccxt drops what it cannot read."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
-from account_processors.replies import MalformedReply
+from account_processors.replies import MalformedReply, rows_of
 
 _HEARD: ContextVar[list[str] | None] = ContextVar("heard", default=None)
 
@@ -23,25 +23,46 @@ def listening() -> Iterator[list[str]]:
         _HEARD.reset(token)
 
 
-def prove_empty(heard: Sequence[str], what: str, place: Sequence[str] | None) -> None:
+def prove_empty(heard: Sequence[str], what: str) -> None:
     """Nothing was found in an answer: see that the answer was whole and had a list in which it could have been.
+
+    Raises:
+        MalformedReply: If it is no JSON, or holds no list at all.
+    """
+    if not _has_list(_last(heard, what)):
+        raise MalformedReply(f"{what}: the answer holds no list")
+
+
+def prove_whole(heard: Sequence[str], what: str, place: Sequence[str], size: Sequence[str], found: int) -> None:
+    """So many were found in an answer: see that it has no more, since ccxt drops rows that it cannot read.
 
     Args:
         heard: The answers, of which the last counts.
         what: What was asked for.
-        place: The members that lead to the list, None where that is not known and any list will do.
+        place: The members that lead to the list.
+        size: The members of a row that lead to its size, which is 0 for what is not held.
+        found: How many are held as ccxt tells it.
 
     Raises:
-        MalformedReply: If it is no JSON, or has no list there.
+        MalformedReply: If the answer has no list there, a row has no size, or another number of them is held.
     """
+    body = _last(heard, what)
+    for name in place:
+        body = body.get(name) if isinstance(body, Mapping) else None
+    held = 0
+    for row in rows_of(body, what):
+        for name in size[:-1]:
+            row = row.row(name)  # noqa: PLW2901 - further inside the same row
+        held += row.decimal(size[-1]) != 0
+    if held != found:
+        raise MalformedReply(f"{what}: the exchange tells of {held} and ccxt of {found}")
+
+
+def _last(heard: Sequence[str], what: str) -> object:
     try:
-        body: object = json.loads(heard[-1]) if heard else None
+        return json.loads(heard[-1]) if heard else None
     except (ValueError, RecursionError):
         raise MalformedReply(f"{what}: the answer is cut short or no JSON") from None
-    for name in place or ():
-        body = body.get(name) if isinstance(body, Mapping) else None
-    if not (isinstance(body, list) if place is not None else _has_list(body)):
-        raise MalformedReply(f"{what}: the answer holds no list")
 
 
 def _has_list(body: object) -> bool:

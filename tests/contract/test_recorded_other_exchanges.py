@@ -284,6 +284,19 @@ def test_positions_that_cannot_be_read_are_unknown_and_never_left_out(
     play(name, scene, **changes)
 
 
+@pytest.mark.parametrize("price", [None, "", "0"])
+def test_a_position_that_ccxt_drops_beside_one_that_it_shows_makes_all_unknown(price: str | None) -> None:
+    (shown,) = told("binance/position_risk")
+    dropped = {**shown, "symbol": "XAUUSDT", "entryPrice": price}
+
+    async def scene(exchange: CcxtExchange) -> None:
+        positions = await exchange.read_positions()
+        assert isinstance(positions, Unknown), positions
+        assert "the exchange tells of 2 and ccxt of 1" in positions.reason
+
+    play("binance", scene, positionRisk=[shown, dropped])
+
+
 def test_a_hyperliquid_account_of_the_unified_kind_is_named_and_its_value_is_not_guessed() -> None:
     async def scene(exchange: CcxtExchange) -> None:
         equity = (await exchange.read_snapshot()).equity
