@@ -56,6 +56,8 @@ def gate_steps(*, full: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
         full: The longer tier; what is marked `prove` is in neither.
     """
     marks = "not prove" if full else "not full and not prove"
+    # Apart from the tests themselves: measuring slows them down, and some of them measure.
+    coverage = (("coverage", _pytest("-q", "-n", WORKERS, "--cov", "-m", "not process and not full and not prove")),)
     return (
         ("format", (_tool("ruff"), "format", "--check", ".")),
         ("lint", (_tool("ruff"), "check", ".")),
@@ -64,6 +66,7 @@ def gate_steps(*, full: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("tests", _pytest("-n", WORKERS, "--dist", "worksteal", "-m", f"not process and {marks}")),
         # One after the other: real processes have deadlines of stopping, which a crowded machine would miss.
         ("tests with processes", _pytest("-m", f"process and {marks}")),
+        *(coverage if full else ()),
     )
 
 

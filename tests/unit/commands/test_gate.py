@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,35 @@ def test_any_check_that_fails_fails_the_gate_and_the_others_still_run(
 
     assert ended.exit_code == 1
     assert runs.names == ["format", "lint", "types", "imports", "tests", "tests with processes"]
+
+
+def test_the_longer_tier_checks_the_coverage_as_well() -> None:
+    names = [name for name, _ in gate.gate_steps(full=True)]
+    assert names == [*(name for name, _ in gate.gate_steps(full=False)), "coverage"]
+    assert "--cov" in dict(gate.gate_steps(full=True))["coverage"]
+    report = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]["report"]
+    assert report["fail_under"] >= 85
+
+
+@pytest.mark.parametrize(
+    ("arguments", "selected"),
+    [
+        ((), ["test_of_the_gate"]),
+        (("-m", "full"), ["test_of_the_longer_tier"]),
+        (("-k", "longer"), ["test_of_the_longer_tier"]),
+        (("test_some.py::test_of_the_proof",), ["test_of_the_proof"]),
+    ],
+)
+def test_plain_pytest_selects_the_tests_of_the_gate_and_others_when_they_are_asked_for(
+    arguments: Sequence[str], selected: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "test_some.py").write_text(TESTS)
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    options = ("-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", "-p", "no:cacheprovider", "--collect-only")
+    place = () if "::" in "".join(arguments) else (str(tmp_path),)
+    command = (sys.executable, "-m", "pytest", *options, "-q", *arguments, *place)
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout  # noqa: S603 - our own interpreter
+    assert [line.partition("::")[2] for line in shown.splitlines() if "::" in line] == selected
 
 
 def test_a_gate_in_which_everything_passes_ends_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
