@@ -55,7 +55,7 @@ SECONDS = {
     FaultKind.STALE_POSITIONS: 2.0,
     FaultKind.ACCEPTED_LATE: 1.5,
     FaultKind.REJECTED_LATER: 1.0,
-    FaultKind.CLOCK_SKEW: -30.0,
+    FaultKind.CLOCK_SKEW: -90.0,
 }
 
 

@@ -29,6 +29,7 @@ BUDGET_SECONDS = 60.0
 """After a start the budgets are counted anew; what was spent before may be unknown for one window."""
 
 SPOILING = frozenset(FaultKind) - {
+    FaultKind.CLOCK_SKEW,
     FaultKind.LATENCY,
     FaultKind.STALE_POSITIONS,
     FaultKind.SHORT_LIST,

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -18,9 +18,12 @@ from simulation.coverage import ENFORCED_FROM_HOURS, IMPOSSIBLE, demanded_hits, 
 from simulation.scene import Violation
 from simulation.states import State
 from simulation.trial import Verdict, run_trial
+from simulation.twins import compare_replays, compare_twins
 from simulation.whole_world import Plan
 
 SHRINKING_TRIALS = 16
+COMPARED_EVERY = 10
+"""So many worlds share one comparison with twins and one with its own repetition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +229,13 @@ def _lines_of_table(report: Report) -> Iterator[str]:
 
 
 def _live_through(seed: int, hours: float) -> tuple[Verdict, float]:
+    """One world; every tenth is also compared with its twins and begins a second time."""
     begun = time.process_time()
-    verdict = run_trial(Plan(seed), schedule_of(seed, hours))
+    steps = schedule_of(seed, hours)
+    verdict = run_trial(Plan(seed), steps)
+    if seed % COMPARED_EVERY == 0:
+        found = (*verdict.violations, *compare_twins(seed), *compare_replays(seed, steps))
+        verdict = replace(verdict, violations=found)
     return verdict, time.process_time() - begun
 
 

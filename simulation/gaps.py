@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from config.account_switches import AccountSwitches
-from core.decisions.merge_signals import merge_signals
+from core.decisions.merge_signals import Merge, merge_signals
 from core.model.identity import AccountId, Symbol
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO, plain
@@ -38,15 +38,16 @@ def gaps_of(world: WholeWorld, reopened: set[tuple[str, Symbol]]) -> list[tuple[
 
 
 def gaps_of_account(world: WholeWorld, account: AccountId) -> list[str]:
-    """The gaps of one account, in words."""
-    return [told for where, _, told in _named_gaps(world) if where == account]
+    """The gaps of one account, in words, but those of symbols whose sources forbid an increase just now."""
+    held_back = _merge(world).unready
+    return [told for where, symbol, told in _named_gaps(world) if where == account and symbol not in held_back]
 
 
 def _named_gaps(world: WholeWorld) -> list[tuple[AccountId, Symbol, str]]:
     engine = world.engine
     if engine is None:
         return []
-    merged = merge_signals(engine.config.load(), engine.manager.judged_sources()).targets
+    merged = _merge(world).targets
     passes = read_passes(world.home.last_passes)
     enabled = AccountSwitches(world.home).load()
     gaps: list[tuple[AccountId, Symbol, str]] = []
@@ -61,6 +62,13 @@ def _named_gaps(world: WholeWorld) -> list[tuple[AccountId, Symbol, str]]:
             if gap and not (why and (is_excused or _does_not_trade(world, account, symbol))):
                 gaps.append((account, symbol, f"{account} {symbol}: {gap}; {why or 'no reason named'}"))
     return gaps
+
+
+def _merge(world: WholeWorld) -> Merge:
+    engine = world.engine
+    if engine is None:
+        return Merge({}, {})
+    return merge_signals(engine.config.load(), engine.manager.judged_sources())
 
 
 def _does_not_trade(world: WholeWorld, account: AccountId, symbol: Symbol) -> bool:

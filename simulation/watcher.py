@@ -18,7 +18,7 @@ The numbers are those of the twenty invariants:
 14. decided only under a configuration that was valid; the newest valid one is in force in the end: decisions, trial
 15. a second engine on the same data refuses to start; beside one with data of its own increases stop: orders, trial
 16. a stale source follows its policy: lives aimed at it
-17. the same seed lives the same life: the campaign lives its first world twice
+17. the same seed lives the same life: every tenth world begins twice
 18. a restart changes nothing: what the journal adds up to before and after every orderly one; twins; crash points
 19. journaled fills explain what is held: confirmations, and in the end
 20. no secret in what is told, nor in any file in the end
