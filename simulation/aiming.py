@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.model.identity import AccountId
+from core.model.position import MarginMode
 from paper.account import Account
 from paper.exchange import PaperExchange
 from paper.faults import Fault, FaultKind
@@ -78,7 +79,8 @@ class Aims:
         markets = [self._market_of(venue.name, symbol) for symbol in busy]
         held = [key.symbol for key in account.positions]
         is_foreign = fault.kind is FaultKind.FOREIGN_TRADE
-        market = next((name for name in markets if is_foreign or name in held), held[0] if held else "")
+        fitting = [name for name in markets if name in held or (is_foreign and _opens_as_we_do(venue, account, name))]
+        market = next(iter(fitting or held), "")
         if not market:
             return False
         facts = {"fault": fault.kind, "endpoint": endpoint, "symbol": market}
@@ -94,3 +96,8 @@ class Aims:
             else:
                 trade_from_elsewhere(venue, account, market, quantity.copy_sign(fault.quantity or Decimal(1)))
         return True
+
+
+def _opens_as_we_do(venue: PaperExchange, account: Account, market: str) -> bool:
+    """Whether somebody's trade by hand opens a position in our margin mode; else one symbol would be held in two."""
+    return venue.margin_mode(account, market) is MarginMode.ISOLATED

@@ -1,7 +1,8 @@
 """A disk that fills up in mid-life: SQLite and the system's calls then fail as they do on a real one.
 
-A write through the `os` module raises ENOSPC, a write of SQLite fails in its VFS, so that SQLite itself reports
-SQLITE_FULL. Names can still be made, as on most file systems.
+A write through the `os` module raises ENOSPC, a write to SQLite's log or journal fails in its VFS, so that SQLite
+itself reports SQLITE_FULL at the commit. Names can still be made, as on most file systems, and pages that are in the
+database already be written over.
 """
 
 import errno
@@ -17,6 +18,9 @@ import apsw
 from simulation.losing_disk import path_of
 
 VFS_NAME = "filling"
+LOGS = ("-wal", "-journal")
+ELSEWHERE = "elsewhere"
+"""How the folders begin that lie in the home for convenience and on another machine in truth."""
 
 
 class Full(StrEnum):
@@ -39,6 +43,7 @@ class FullDisk:
         self.full = Full.NOTHING
         self.refused = 0
         self._root = str(root)
+        self._elsewhere = str(root / ELSEWHERE)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -55,7 +60,7 @@ class FullDisk:
     def has_no_room(self, path: str, *, for_journal: bool) -> bool:
         """Whether a write to the path fails now; it is then counted."""
         is_full = self.full is Full.EVERYTHING or (self.full is Full.JOURNAL and for_journal)
-        if not is_full or not path.startswith(self._root):
+        if not is_full or not path.startswith(self._root) or path.startswith(self._elsewhere):
             return False
         self.refused += 1
         return True
@@ -86,6 +91,7 @@ class _File(apsw.VFSFile):
         self._path = str(name.filename() if isinstance(name, apsw.URIFilename) else name or "")
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - apsw's name
-        if self._disk.full is not Full.NOTHING and self._disk.has_no_room(self._path, for_journal=True):
+        is_log = self._path.endswith(LOGS)
+        if is_log and self._disk.full is not Full.NOTHING and self._disk.has_no_room(self._path, for_journal=True):
             raise apsw.FullError("database or disk is full")
         super().xWrite(data, offset)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from core.model.identity import AccountId
 from simulation.actions import FillDisk, FreeDisk, RunStranger, StartService, StopService
-from simulation.full_disk import Full
+from simulation.full_disk import ELSEWHERE, Full
 from simulation.scene import NEVER
 from simulation.services import Service
 from simulation.stranger import Stranger
@@ -57,7 +57,7 @@ class Surroundings:
                 await world.services.start(service)
             case RunStranger(exchange=exchange, symbol=symbol, depth=depth, seconds=seconds):
                 self._strangers += 1
-                folder = world.home.path / f"elsewhere-{self._strangers}"
+                folder = world.home.path / f"{ELSEWHERE}-{self._strangers}"
                 stranger = Stranger(folder, world.clock, world.house, world.watcher.scene)
                 await stranger.trade(exchange, symbol, depth, f"{self._epochs.getrandbits(128):032x}", seconds)
 
