@@ -10,6 +10,8 @@ settings.register_profile("no wall clock", deadline=None, suppress_health_check=
 settings.load_profile("no wall clock")
 
 LONGER = ("full", "prove")
+SIMULATED = "simulated hours and CPU-seconds"
+"""The property in which a test tells what it lived through; see tests/simulation/test_trials.py."""
 REQUIRED = os.environ.get("TRADE_ENGINE_SYSTEM_TESTS") == "required"
 
 
@@ -20,6 +22,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         longer = [item for item in items if any(item.get_closest_marker(name) for name in LONGER)]
         config.hook.pytest_deselected(items=longer)
         items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in LONGER)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many hours were simulated, and in how much time."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    told = [dict(report.user_properties) for report in reports if getattr(report, "when", "") == "call"]
+    figures = [properties[SIMULATED] for properties in told if SIMULATED in properties]
+    if figures:
+        hours, seconds = (sum(column) for column in zip(*figures, strict=True))
+        rate = f"{hours / seconds:.2f} hours per CPU-second"
+        terminalreporter.write_line(f"simulated: {hours:.1f} hours in {seconds:.0f} CPU-seconds ({rate})")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
