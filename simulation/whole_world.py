@@ -193,12 +193,14 @@ class WholeWorld:
         self.home = Home(folder)
         self.services = Services(self.home, self.clock, self.telemetry, self.sn8, self.plan.seed)
         self._running = None
+        # The machine may have stopped between an edit and our note of it.
+        self._remember_version()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """The endpoint and the poller, while the block runs."""
+        """The endpoint, and the poller where the network trades anything, while the block runs."""
         try:
-            for service in Service:
+            for service in Service if self.plan.network_symbols else (Service.ENDPOINT,):
                 await self.services.start(service)
             yield
         finally:
