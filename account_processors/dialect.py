@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from account_processors.passport import Finding
 
 ONE_WAY_REMEDY = "switch the account to one-way mode while it is flat, or run ./engine doctor --apply"
+HELD_TWICE = f"held in two positions at once (both sides, or both margin modes): close one; {ONE_WAY_REMEDY}"
 
 RETRY_AFTER_SECONDS = "seconds"
 RESET_MILLISECONDS = "milliseconds"
@@ -213,6 +214,8 @@ def positions_of(
 ) -> dict[Symbol, Position]:
     """The open positions among an exchange's rows; rows of nothing and of what is not ours to read are left out.
 
+    A second position of a symbol (its other side in hedge mode, or the other margin mode) leaves that symbol unclear.
+
     Args:
         rows: One per position.
         names: Where the exchange's symbol, the entry price and the unrealized profit stand.
@@ -221,8 +224,7 @@ def positions_of(
         mode_of: The position's own margin mode, None where the row does not tell it.
 
     Raises:
-        MalformedReply: If a row cannot be read, names something that was never listed, or is the other side of a
-            symbol that is held already.
+        MalformedReply: If a row cannot be read, or names something that was never listed.
     """
     symbol, entry_price, profit = names
     positions: dict[Symbol, Position] = {}
@@ -232,7 +234,8 @@ def positions_of(
         if instrument is None:
             continue
         if instrument.symbol in positions:
-            raise MalformedReply(f"{instrument.symbol} is held both long and short (hedge mode): {ONE_WAY_REMEDY}")
+            positions[instrument.symbol] = replace(positions[instrument.symbol], unclear=HELD_TWICE)
+            continue
         positions[instrument.symbol] = Position(
             instrument.symbol,
             base_quantity(amount, instrument),

@@ -243,6 +243,9 @@ def _value(equity: Reading[Decimal]) -> Finding:
 def _positions(positions: Reading[Mapping[Symbol, Position]]) -> Finding:
     if isinstance(positions, Unknown):
         return Finding(Severity.PROBLEM, "positions", f"unknown: {positions.reason}", "see the reason")
+    unclear = [f"{symbol} {position.unclear}" for symbol, position in positions.value.items() if position.unclear]
+    if unclear:
+        return Finding(Severity.PROBLEM, "positions", "; ".join(unclear), "see the reason; other symbols are traded")
     return Finding(Severity.GOOD, "positions", f"{len(positions.value)} open")
 
 

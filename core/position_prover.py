@@ -230,8 +230,10 @@ class PositionProver:
 
 
 def held_of(positions: Positions, symbol: Symbol) -> Reading[Decimal]:
-    """The signed quantity of one symbol in a read of all positions."""
+    """The signed quantity of one symbol in a read of all positions; what is unclear there is unknown here alone."""
     if isinstance(positions, Unknown):
         return positions
     position = positions.value.get(symbol)
+    if position and position.unclear:
+        return Unknown(position.unclear)
     return Known(position.quantity if position else ZERO, positions.read_at)

@@ -23,6 +23,7 @@ from core.model.risk import RiskLimits
 from core.model.signal import MergedTarget
 from core.model.standing import Standing, Standings
 from core.model.target import Targets, TradingConfig
+from core.position_prover import held_of
 
 ANY_AGE_SECONDS = 1e9
 HUNDRED = Decimal(100)
@@ -204,5 +205,5 @@ def _held(ledger: SymbolLedger, report: PassReport | None) -> Decimal | None:
     outcome = report.outcomes.get(ledger.symbol) if report else None
     if outcome and isinstance(outcome.held, Known):
         return outcome.held.value
-    position = positions.value.get(Symbol(ledger.symbol))
-    return position.quantity if position else ZERO
+    held = held_of(positions, Symbol(ledger.symbol))
+    return held.value if isinstance(held, Known) else None

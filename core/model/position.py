@@ -28,6 +28,7 @@ class Position:
         margin_mode: The position's own mode, None where the exchange does not say.
         entry_price: Average entry price in USDT, None where the exchange does not say.
         unrealized_profit: In USDT, None where the exchange does not say.
+        unclear: Why the quantity does not say what is held, and what to do; empty where it does.
     """
 
     symbol: Symbol
@@ -35,6 +36,7 @@ class Position:
     margin_mode: MarginMode | None = None
     entry_price: Decimal | None = None
     unrealized_profit: Decimal | None = None
+    unclear: str = ""
 
     def __post_init__(self) -> None:
         finite_decimal(self.quantity, f"{self.symbol} position quantity")

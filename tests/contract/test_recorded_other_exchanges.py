@@ -255,6 +255,14 @@ def test_positions_are_signed_base_asset_with_their_own_margin_mode(
     play(name, scene, **changes)
 
 
+def test_a_symbol_held_on_both_sides_is_unclear_alone() -> None:
+    async def scene(exchange: CcxtExchange) -> None:
+        held = must_know(await exchange.read_positions())
+        assert [bool(one.unclear) for one in held.values()] == [True], held
+
+    play("okx", scene, **{"account/positions": told("okx/positions_hedge")})
+
+
 def test_entry_price_and_profit_of_a_position_are_exact() -> None:
     async def scene(exchange: CcxtExchange) -> None:
         held = must_know(await exchange.read_positions())[BTC]
@@ -266,7 +274,6 @@ def test_entry_price_and_profit_of_a_position_are_exact() -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "why"),
     [
-        ("okx", {"account/positions": told("okx/positions_hedge")}, "hedge mode"),
         ("okx", {"account/positions": told("okx/position_cross")}, "LTC"),
         ("binance", {"positionRisk": told("binance/position_risk", symbol="DOGEUSDT")}, "DOGE"),
         ("hyperliquid", {"metaAndAssetCtxs": told("hyperliquid/meta_and_asset_contexts")}, "HYPE"),

@@ -10,7 +10,8 @@ import pytest
 from account_processors.passport import Finding, Severity
 from core.model.order import Accepted, RefusalReason, RefusedOutcome, Side
 from core.model.position import MarginMode
-from core.model.reading import Unknown
+from core.model.reading import Known, Unknown
+from core.position_prover import held_of
 from paper.account import Leg, PositionKey
 from paper.faults import Fault, FaultKind
 from simulation.exchange_bench import BTC, ETH, EXCHANGES, Bench, must_know, play
@@ -148,16 +149,21 @@ def test_hedge_mode_is_handled_or_refused_with_the_remedy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_a_symbol_held_both_ways_is_unknown_and_says_what_to_do(name: str) -> None:
+def test_a_symbol_held_both_ways_is_unknown_alone_and_says_what_to_do(name: str) -> None:
     async def scene(bench: Bench) -> None:
         await bench.ready()
         bench.account.hedged = True
-        symbol = must_know(await bench.exchange.read_instruments())[BTC].exchange_symbol
-        for quantity, leg in ((3, Leg.LONG), (-2, Leg.SHORT)):
-            bench.hold(PositionKey(symbol, leg, MarginMode.ISOLATED), Decimal(quantity))
+        listing = must_know(await bench.exchange.read_instruments())
+        for coin, quantity, leg in ((BTC, 3, Leg.LONG), (BTC, -2, Leg.SHORT), (ETH, 5, Leg.LONG)):
+            bench.hold(PositionKey(listing[coin].exchange_symbol, leg, MarginMode.ISOLATED), Decimal(quantity))
         positions = await bench.exchange.read_positions()
-        assert isinstance(positions, Unknown), positions
-        assert "one-way" in positions.reason
+        both_ways, other = held_of(positions, BTC), held_of(positions, ETH)
+        assert isinstance(both_ways, Unknown), positions
+        assert "one-way" in both_ways.reason
+        assert isinstance(other, Known)
+        assert other.value > 0
+        passport = (await bench.exchange.inspect()).findings
+        assert any(one.topic == "positions" and "BTCUSDT held in two" in one.what for one in passport)
 
     play(name, scene)
 
