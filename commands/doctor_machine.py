@@ -39,6 +39,12 @@ def inspect_machine(home: Home, clock: Clock) -> list[Finding]:
     ]
 
 
+def machine_problems(home: Home) -> list[str]:
+    """What the disk and services that run twice make impossible, in words with the remedy; empty when nothing."""
+    findings = (*_processes(home, running_services(home)), _disk(home, shutil.disk_usage(_existing(home)).free))
+    return [f"{one.what}; {one.remedy}" for one in findings if one.severity is Severity.PROBLEM]
+
+
 def _processes(home: Home, running: Sequence[Running]) -> Iterator[Finding]:
     by_service: dict[str, list[int]] = {}
     for one in running:

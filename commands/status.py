@@ -67,6 +67,7 @@ def look(home: "Home") -> "EngineStatus":
     Raises:
         core.model.failures.InvalidConfig: If the accounts cannot be read.
     """
+    from commands.doctor_machine import machine_problems
     from config.accounts import describe_accounts
     from config.engine_settings_file import EngineSettingsFile
     from core.decisions.judge_source import StalenessPolicy
@@ -74,7 +75,7 @@ def look(home: "Home") -> "EngineStatus":
     from operations.status import gather_status
     from operations.wall_clock import WallClock
 
-    problems: list[str] = []
+    problems = machine_problems(home)
     settings = EngineSettingsFile(home)
     try:
         settings.load()

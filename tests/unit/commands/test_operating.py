@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from commands import doctor_machine
 from commands.app import app
 from commands.status import look
 from commands.status_stages import stage_lines
@@ -23,6 +24,7 @@ from core.model.standing import Verb
 from operations.command_files import CommandFiles
 from operations.control_api import make_control_api
 from operations.engine_lock import EngineLock, running_engine
+from operations.processes import Running
 from operations.status_stages import CACHE, EXCHANGES, EXECUTION, MERGING, SOURCES
 from operations.wall_clock import WallClock
 from signal_endpoints.in_process import request
@@ -216,6 +218,23 @@ def publish(home: Home, btc: str = "0.1", eth: str = "-0.1") -> None:
     )
     frame = SourceFrame(TRADINGVIEW, 1, now, now, None, SourceStatus.OK, "", authenticated=True, signals=signals)
     publish_frame(home, frame)
+
+
+def test_status_tells_of_a_full_disk_and_of_a_service_that_runs_twice(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_at(home, enter)
+    assert as_json("status")["problems"] == []
+
+    monkeypatch.setattr(doctor_machine, "LEAST_FREE_BYTES", 10**18)
+    twice = [Running("bittensor-signals", 1), Running("bittensor-signals", 2)]
+    monkeypatch.setattr(doctor_machine, "running_services", lambda _: twice)
+
+    processes, disk = as_json("status")["problems"]
+    assert processes == "bittensor-signals runs 2 times (processes 1, 2); stop all but one: kill NUMBER"
+    assert "GB free" in disk
+    with EngineLock(home.engine_lock):
+        assert run("status", "--check").exit_code == 1
 
 
 def test_explain_leads_from_the_signal_to_the_fill(home: Home) -> None:
