@@ -34,6 +34,9 @@ TEST_SECONDS = 120
 SPARE_CPU_SECONDS = 5.0
 SLOWER = 5
 """A test that takes this many times its usual processor time, and the spare seconds, will not end."""
+LONGEST_TEST_SECONDS = 1.0
+"""A test of more processor time than this is left out: it costs more than all others, and little needs it."""
+
 MEMORY_BYTES = 4 << 30
 POLL_SECONDS = 0.005
 PRELOADED = ("pytest", "coverage", "apsw", "pydantic", "structlog", "aiohttp", "msgspec", "prometheus_client")
@@ -171,7 +174,8 @@ def _collect_and_try(out: TextIO, mutants: Sequence[Mutant], jobs: int, until: f
         items: Sequence[Item], coverage: Coverage, functions: Mapping[str, Sequence[FunctionType]]
     ) -> Iterator[tuple[Mutant, int | None, _Begin]]:
         for mutant in mutants:
-            numbers = coverage.touching(mutant.path, mutant.line)
+            touching = coverage.touching(mutant.path, mutant.line)
+            numbers = touching and [one for one in touching if coverage.seconds[one] <= LONGEST_TEST_SECONDS]
             if numbers:
                 known = [one for one in killers if one in numbers]
                 tests = [(items[one], coverage.seconds[one]) for one in dict.fromkeys([*known, *numbers])]
