@@ -141,3 +141,12 @@ def test_a_long_random_walk_with_faults_and_restarts_converges_exactly(tmp_path:
         await walk(world, 500, 1000 + seed)
 
     live(tmp_path, story, *ACCOUNTS)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+def test_ten_thousand_random_steps_in_one_life_converge_exactly(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await walk(world, 10_000, 10_000)
+
+    live(tmp_path, story, *ACCOUNTS)
