@@ -10,10 +10,11 @@ from core.decisions.account_targets import has_history, shrinks
 from core.decisions.dampen_source import dampen_source
 from core.decisions.judge_position import PositionJudgement, Whose, judge_position
 from core.decisions.judge_source import OnStale, SourceUse, StalenessPolicy, judge_source
-from core.decisions.make_decision import Readings, decide, decide_resize
+from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize
+from core.decisions.make_intent import make_intent
 from core.decisions.pace_retries import RetryPace, after_failure
 from core.decisions.permit_trade import Blocked, permit_trade
-from core.decisions.risk_rules import Proposal, refuse_leverage
+from core.decisions.risk_rules import Cap, Proposal, cap_depth, refuse_leverage
 from core.decisions.size_position import size_position
 from core.decisions.watch_exchange import read_pause_seconds
 from core.decisions.watch_value import mark_value, value_jumped
@@ -158,6 +159,14 @@ def test_beside_an_unsettled_increase_a_reduction_takes_what_fills_and_that_orde
     assert permitted == (replace(SELL, quantity=D(quantity)) if D(quantity) else nothing)
 
 
+def test_what_the_engine_restricted_may_shrink_and_not_grow() -> None:
+    buy = replace(SELL, side=Side.BUY, purpose=Purpose.INCREASE)
+    shrunk = ledger("0.06", decision=MADE, standing=Standing.REDUCE_ONLY, standing_reason="engine: shrunk")
+
+    assert permit_trade(buy, D("0.06"), shrunk, OURS, "") == Blocked("reduce_only: engine: shrunk")
+    assert permit_trade(SELL, D("0.06"), shrunk, OURS, "") == SELL
+
+
 def test_beside_an_unsettled_reduction_no_other_is_sent() -> None:
     held = ledger("0.06", decision=MADE, orders=(in_flight(Side.SELL, "0.03", reduce_only=True),))
 
@@ -200,7 +209,44 @@ def test_a_depth_that_moved_by_less_than_its_ratio_stays(before: str, now: str, 
     assert dampen_source(D("0.05"), None, said(now)) == said(now)
 
 
+def test_a_new_symbol_and_another_leverage_are_followed_however_little_the_depth_moved() -> None:
+    source = SourceName("moon")
+    said = SourceSignal(source, "BTC", D("0.1"), NOW, leverage=D(3))
+    nothing = SourceFrame(source, 1, NOW, NOW, None, SourceStatus.OK, "", authenticated=True)
+    before, bolder = replace(nothing, signals=(said,)), replace(said, depth=D("0.101"), leverage=D(4))
+
+    assert dampen_source(D("0.05"), nothing, before) == before
+    assert dampen_source(D("0.05"), before, replace(nothing, signals=(bolder,))).signals == (bolder,)
+
+
 # -- decisions ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("decision", "owned", "depth", "leverage", "asks"),
+    [
+        (None, "0", "0", "3", False),
+        (None, "0.001", "0", "3", True),
+        (None, "0", "0.1", "3", True),
+        (MADE, "0", "0.1", "3", False),
+        (MADE, "0", "0.1", "2", True),
+        (MADE, "0", "0.2", "3", True),
+        (replace(MADE, depth=D(0)), "0", "0", "2", False),
+    ],
+)
+def test_depth_or_leverage_asks_for_a_decision(
+    decision: Decision | None, owned: str, depth: str, leverage: str, *, asks: bool
+) -> None:
+    target = MergedTarget(BTC, D(depth), D(leverage))
+
+    assert asks_for_decision(ledger(owned, decision=decision), target) is asks
+
+
+@pytest.mark.parametrize(("decision", "number"), [(None, 0), (replace(MADE, number=7), 7)])
+def test_an_order_names_its_decision_or_none(decision: Decision | None, number: int) -> None:
+    intent = make_intent(ledger(decision=decision), SELL, LOT, MarginMode.ISOLATED, D(3), "abc123", "00")
+
+    assert intent.decision == number
 
 
 def readings(equity: str = "10000") -> Readings:
@@ -272,6 +318,15 @@ def test_neither_leverage_nor_price_may_be_zero_or_less(leverage: str, price: st
         size_position(D(100), D("0.1"), D(leverage), D(price), LOT)
 
 
+def test_what_cannot_be_held_is_told_to_the_eighth_digit() -> None:
+    coarse = replace(LOT, min_quantity=D(1), min_notional=D(0))
+
+    told = size_position(D(1), D(1), D(1), D(3), coarse).unreachable
+    assert told == "below the exchange's minimum of 1 (wanted 0.33333333)"
+    told = size_position(D("1.23456"), D(1), D(1), D(1), replace(LOT, lot_step=D("0.0001"))).unreachable
+    assert told == "below the exchange's minimum value of 5 USDT (worth 1.23)"
+
+
 def test_a_depth_of_exactly_one_is_sized() -> None:
     assert size_position(D(100), D(1), D(1), D(10), LOT).quantity == 10
     assert size_position(D(100), D(-1), D(1), D(10), LOT).quantity == -10
@@ -286,6 +341,15 @@ def test_a_leverage_of_exactly_the_limit_may_be_opened(leverage: str, *, is_refu
     proposal = Proposal(BTC, D(1), D(0), D("0.1"), D(leverage), D(50_000), equity, equity, quote, 0, NOW)
 
     assert bool(refuse_leverage(proposal, RiskLimits(max_leverage=D(5)))) is is_refused
+
+
+def test_a_depth_of_exactly_the_limit_is_not_cut() -> None:
+    equity, quote = Known(D(10_000), NOW), Known(Quote(D(50_000), NOW), NOW)
+    proposal = Proposal(BTC, D(1), D(0), D("-0.5"), D(3), D(50_000), equity, equity, quote, 0, NOW)
+
+    assert cap_depth(proposal, RiskLimits(max_depth=D("0.5"))) is None
+    cut = cap_depth(proposal, RiskLimits(max_depth=D("0.25")))
+    assert cut == Cap(D("0.5"), "depth 0.5 is above the limit of 0.25")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from simulation.bare_world import BTC, RULES, World, live
 
 D = Decimal
 BUY = Trade(Side.BUY, D("0.01"), Purpose.INCREASE)
+CLOSE = Trade(Side.SELL, D("0.01"), Purpose.CLOSE)
 SELL = Trade(Side.SELL, D("0.01"), Purpose.REDUCE)
 
 
@@ -89,6 +90,31 @@ def test_the_journal_has_the_exchanges_id_of_an_accepted_order_and_why_it_is_sti
         await executor.settle(world.ledger())
 
         assert (world.ledger().unsettled, world.ledger().owned) == ((), D("0.01"))
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("fault", "phase", "detail"),
+    [(None, OrderPhase.ACCEPTED, "accepted"), (Fault.ANSWER_LOST, OrderPhase.UNKNOWN, "answer lost")],
+)
+def test_what_a_send_brought_is_journaled_before_the_order_is_asked_for(
+    tmp_path: Path, fault: Fault | None, phase: OrderPhase, detail: str
+) -> None:
+    async def story(world: World) -> None:
+        find = world.exchange.find_order
+        seen: list[tuple[OrderPhase, str]] = []
+
+        async def look_and_find(*arguments: object) -> object:
+            seen.extend((record.phase, record.detail) for record in world.ledger().unsettled)
+            return await find(*arguments)  # type: ignore[arg-type]  # passed on
+
+        world.exchange.find_order = look_and_find  # type: ignore[method-assign, assignment]
+        if fault:
+            world.exchange.inject("submit", fault)
+        await send(world, executor_of(world))
+
+        assert seen == [(phase, detail)]
 
     live(tmp_path, story)
 
@@ -201,5 +227,125 @@ def test_another_order_under_our_id_leaves_ours_in_flight_until_the_window_has_c
 
         assert (world.ledger().unsettled, world.ledger().owned) == ((), D(0))
         assert "order disagrees with its intent" in world.told.names()
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (None, ["order settled"]),
+        (Fault.REFUSED, ["order refused"]),
+        (Fault.ANSWER_LOST, ["order outcome unknown", "order settled"]),
+        (Fault.ORDER_NEVER_ARRIVES, ["order outcome unknown", "order never arrived"]),
+    ],
+)
+def test_every_end_of_an_order_is_told_once(tmp_path: Path, fault: Fault | None, told: list[str]) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        if fault:
+            world.exchange.inject("submit", fault)
+        await send(world, executor)
+        await asyncio.sleep(world.exchange.capabilities.not_found_after_seconds)
+        await executor.settle(world.ledger())
+
+        assert world.told.names() == told
+        order = {
+            "account": "bybit", "symbol": BTC, "side": Side.BUY, "quantity": D("0.01"), "reduce_only": False,
+            "decision": 0,
+        }  # fmt: skip
+        assert all(order.items() <= facts.items() for _, facts in world.told.events)
+        if fault is None:
+            facts = world.told.events[0][1]
+            assert (facts["state"], facts["filled"], facts["price"]) == ("filled", D("0.01"), D(50_000))
+
+    live(tmp_path, story)
+
+
+def closing(world: World) -> None:
+    """From now on the exchange takes a close that it does not know again at once."""
+    world.exchange.capabilities = replace(world.exchange.capabilities, repeats_closes=True)
+
+
+async def lose_a_close(world: World, executor: PlanExecutor) -> None:
+    await send(world, executor)
+    closing(world)
+    world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+    await send(world, executor, CLOSE, is_urgent=True)
+    assert len(world.ledger().unsettled) == 1
+
+
+def test_a_close_that_the_exchange_does_not_know_goes_out_again_under_its_id_and_its_window_begins_anew(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        await lose_a_close(world, executor)
+        (lost,) = world.ledger().unsettled
+        assert executor.repeatable(world.ledger()) == lost
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        await asyncio.sleep(7)
+        await send(world, executor, CLOSE, is_urgent=True)
+        await asyncio.sleep(7)
+        await executor.settle(world.ledger())
+        assert [record.intent for record in world.ledger().unsettled] == [lost.intent]
+        assert await send(world, executor, CLOSE) == Settled(D("-0.01"))
+
+        assert (world.held(), world.ledger().unsettled, executor._flights) == (D(0), (), {})
+
+    live(tmp_path, story)
+
+
+def test_a_close_that_the_exchange_knows_after_all_is_not_sent_a_third_time(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        await lose_a_close(world, executor)
+        world.exchange.inject("submit", Fault.DUPLICATE)
+        result = await send(world, executor, CLOSE, is_urgent=True)
+        assert isinstance(result, Unsettled)
+        assert executor.repeatable(world.ledger()) is None
+        assert "sent again and refused: duplicate_client_order_id: the exchange said duplicate" in str(
+            world.told.events
+        )
+
+        world.exchange.inject("find", Fault.LOOKUP_FAILS)
+        await executor.settle(world.ledger())
+        assert len(world.ledger().unsettled) == 1
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOOKUP_FAILS, Fault.STILL_OPEN])
+def test_a_close_is_sent_again_only_while_the_exchange_says_that_it_does_not_know_it(
+    tmp_path: Path, fault: Fault
+) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        await send(world, executor)
+        closing(world)
+        world.exchange.inject("find", *[fault] * 9)
+        await send(world, executor, CLOSE, is_urgent=True)
+
+        assert len(world.ledger().unsettled) == 1
+        assert executor.repeatable(world.ledger()) is None
+        assert executor_of(world).repeatable(world.ledger()) is None
+
+    live(tmp_path, story)
+
+
+def test_only_closes_are_sent_again_and_only_where_the_exchange_takes_them(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        executor = executor_of(world)
+        closing(world)
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        await send(world, executor, is_urgent=True)
+        assert executor.repeatable(world.ledger()) is None
+        await asyncio.sleep(9)
+        await executor.settle(world.ledger())
+        await lose_a_close(world, executor)
+        assert executor.repeatable(world.ledger()) is not None
+        world.exchange.capabilities = replace(world.exchange.capabilities, repeats_closes=False)
+
+        assert executor.repeatable(world.ledger()) is None
 
     live(tmp_path, story)

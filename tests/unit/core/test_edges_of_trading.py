@@ -1,0 +1,252 @@
+"""The far side of each edge, continued: repetitions, gaps, limits, health and the merge."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.decisions.account_targets import wanted_targets
+from core.decisions.fold_journal import LOST_ORDERS_REMEMBERED, apply
+from core.decisions.judge_position import PositionJudgement, Whose
+from core.decisions.limit_source import limit_source
+from core.decisions.measure_volatility import Volatility, observe_price
+from core.decisions.pace_retries import RetryPace
+from core.decisions.permit_trade import Blocked, permit_trade
+from core.decisions.reconcile import reconcile
+from core.decisions.risk_rules import (
+    Cap,
+    Proposal,
+    Refusal,
+    cap_account_notional,
+    cap_gross_leverage,
+    refuse_haste,
+    refuse_odd_value,
+)
+from core.decisions.verify_order import disagreement
+from core.decisions.watch_exchange import ExchangeHealth
+from core.decisions.watch_value import loss_breach
+from core.model.decision import Decision
+from core.model.events import OrderIntended, OrderNeverArrived
+from core.model.identity import AccountId, ClientOrderId, SourceName, Symbol
+from core.model.instrument import Instrument
+from core.model.ledger import OrderPhase, OrderRecord, SymbolLedger
+from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
+from core.model.plan import Purpose, Trade
+from core.model.policy import AccountPolicy
+from core.model.position import MarginMode, Quote
+from core.model.reading import Known, Unknown
+from core.model.risk import RiskLimits, ValueMarks
+from core.model.signal import MergedTarget, SourceFrame, SourceSignal, SourceStatus
+from core.model.standing import Standing, Standings
+from core.model.target import Targets
+
+D = Decimal
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNT, BTC, MOON = AccountId("bybit"), Symbol("BTCUSDT"), SourceName("moon")
+LOT = Instrument(BTC, "BTCUSDT", D("0.001"), D("0.01"), D(100), D(5), D(100))
+MADE = Decision(1, D("0.1"), D(3), "v", D(10_000), D(50_000), D("0.06"), "", NOW)
+INTENT = OrderIntent(ClientOrderId("a" * 32), ACCOUNT, BTC, Side.SELL, D("0.1"), True, MarginMode.ISOLATED, D(3), 1)
+RECORD = OrderRecord(INTENT, OrderPhase.UNKNOWN, NOW)
+OURS = PositionJudgement(Whose.OURS)
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+# -- trades ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trade", "quantity"),
+    [
+        (Trade(Side.SELL, D("0.1"), Purpose.CLOSE), "0.1"),
+        (Trade(Side.SELL, D("0.3"), Purpose.CLOSE), "0.1"),
+        (Trade(Side.SELL, D("0.09"), Purpose.CLOSE), None),
+        (Trade(Side.SELL, D("0.3"), Purpose.REDUCE), None),
+        (Trade(Side.BUY, D("0.3"), Purpose.CLOSE), None),
+    ],
+)
+def test_a_reduction_goes_out_again_only_where_all_of_it_is_to_be_closed(trade: Trade, quantity: str | None) -> None:
+    ledger = SymbolLedger(ACCOUNT, BTC, MADE, D("0.3"), (RECORD,))
+
+    permitted = permit_trade(trade, D("0.3"), ledger, OURS, "", repeatable=RECORD)
+
+    blocked = Blocked("a reduction is still unsettled")
+    assert permitted == (replace(trade, quantity=D(quantity)) if quantity else blocked)
+    assert permit_trade(trade, D("0.3"), ledger, OURS, "") == blocked
+
+
+@pytest.mark.parametrize(
+    ("held", "target", "traded", "remainder", "note"),
+    [
+        ("0.06", "0.05", "-0.01", "0", ""),
+        ("0.06", "0.051", None, "-0.009", "0.009 is less than the exchange trades at once"),
+        ("0.06", "0.07", "0.01", "0", ""),
+        ("0.06", "0.069", None, "0.009", "0.009 is less than the exchange trades at once"),
+        ("-0.06", "-0.05", "0.01", "0", ""),
+        ("0.06", "0.0609", None, "0", ""),
+        ("0.005", "0", "-0.005", "0", ""),
+        ("0.0009", "0", None, "-0.0009", "0.0009 is less than the exchange trades at once"),
+    ],
+)
+def test_a_gap_of_exactly_the_smallest_quantity_is_traded(
+    held: str, target: str, traded: str | None, remainder: str, note: str
+) -> None:
+    plan = reconcile(D(held), D(target), LOT, D(50_000))
+
+    assert [trade.signed_quantity for trade in plan.trades] == ([D(traded)] if traded else [])
+    assert (plan.remainder, plan.note) == (D(remainder), note)
+
+
+@pytest.mark.parametrize(
+    ("price", "note"),
+    [("500", ""), ("412.36", "4.12 USDT is less than the exchange's minimum order value")],
+)
+def test_an_increase_of_exactly_the_smallest_value_is_traded(price: str, note: str) -> None:
+    plan = reconcile(D(0), D("0.01"), replace(LOT, min_notional=D(5)), D(price))
+
+    assert (plan.note, bool(plan.trades)) == (note, not note)
+
+
+REPORT = OrderReport(
+    INTENT.client_order_id, "7", BTC, Side.SELL, D("0.1"), D("0.1"), D(1), True, MarginMode.ISOLATED, None,
+    ExchangeOrderState.FILLED, later(-6),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("seconds", "is_old"), [(0, True), (1, True), (-0.001, False)])
+def test_an_order_created_before_its_send_is_another_unless_the_clock_was_stepped_back(
+    seconds: float, *, is_old: bool
+) -> None:
+    assert bool(disagreement(RECORD, REPORT, later(seconds))) is is_old
+
+
+def test_of_lost_orders_the_newest_are_remembered() -> None:
+    ledger = SymbolLedger(ACCOUNT, BTC)
+    ids = [ClientOrderId(f"{number:032}") for number in range(LOST_ORDERS_REMEMBERED + 2)]
+    for order_id in ids:
+        ledger = apply(ledger, OrderIntended(ACCOUNT, BTC, NOW, replace(INTENT, client_order_id=order_id)))
+        ledger = apply(ledger, OrderNeverArrived(ACCOUNT, BTC, NOW, order_id))
+
+    assert [record.intent.client_order_id for record in ledger.lost] == ids[2:]
+
+
+# -- waiting and health ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(-0.001, False), (0, True), (1.999, True), (2, False)])
+def test_an_increase_waits_from_its_failure_on_and_not_before(seconds: float, *, waits: bool) -> None:
+    assert RetryPace(1, later(2), "why", NOW).is_waiting(later(seconds)) is waits
+
+
+@pytest.mark.parametrize(("seconds", "is_paused"), [(-0.001, False), (0, True), (9.999, True), (10, False)])
+def test_increases_pause_from_the_beginning_of_an_incident_on(seconds: float, *, is_paused: bool) -> None:
+    health = ExchangeHealth(failed_orders=3, orders_pause_until=later(10), since=NOW, why="timeout")
+
+    assert bool(health.trouble(later(seconds))) is is_paused
+
+
+def test_a_price_read_at_the_same_moment_changes_nothing() -> None:
+    seen = Volatility(D(100), NOW, D("0.01"), 600.0)
+
+    assert observe_price(seen, D(200), NOW) is seen
+    assert observe_price(seen, D(200), later(-0.001)) == Volatility(D(200), later(-0.001))
+
+
+# -- limits ------------------------------------------------------------------------------------------------
+
+
+def proposal(*, equity: str = "10000", others: str | None = "0", increases: int = 0) -> Proposal:
+    notional = Known(D(others), NOW) if others else Unknown("timeout")
+    quote = Known(Quote(D(50_000), NOW), NOW)
+    return Proposal(
+        BTC, D(1), D(0), D("0.1"), D(3), D(50_000), Known(D(equity), NOW), notional, quote, increases, NOW
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("increases", "is_refused"), [(4, False), (5, True), (6, True)])
+def test_so_many_increases_a_minute_and_no_more(increases: int, *, is_refused: bool) -> None:
+    refusal = refuse_haste(proposal(increases=increases), RiskLimits(max_increases_per_minute=5))
+
+    assert bool(refusal) is is_refused
+    assert refuse_haste(proposal(increases=10**6), RiskLimits(max_increases_per_minute=None)) is None
+
+
+@pytest.mark.parametrize(("equity", "is_refused"), [("0.01", False), ("0", True), ("-1", True)])
+def test_an_account_must_be_worth_something(equity: str, *, is_refused: bool) -> None:
+    assert bool(refuse_odd_value(proposal(equity=equity), RiskLimits())) is is_refused
+
+
+@pytest.mark.parametrize(("others", "largest"), [("0", "0.4"), ("5000", "0.3"), ("20000", "0"), ("30000", "0")])
+def test_what_other_positions_leave_of_an_accounts_limits(others: str, largest: str) -> None:
+    asked = proposal(others=others)
+    total, gross = RiskLimits(max_account_notional=D(20_000)), RiskLimits(max_gross_leverage=D(2))
+
+    assert cap_account_notional(asked, total) == Cap(D(largest), "the limit of 20000 USDT per account")
+    assert cap_gross_leverage(asked, gross) == Cap(D(largest), "the limit of 2 account values in all positions")
+    assert cap_account_notional(asked, RiskLimits()) is None
+    unknown = Refusal("the limit of 20000 USDT per account: timeout")
+    assert cap_account_notional(proposal(others=None), total) == unknown
+    assert cap_gross_leverage(proposal(equity="-5"), gross) == Cap(
+        D(0), "the limit of 2 account values in all positions"
+    )
+
+
+def test_an_account_that_was_worth_nothing_has_lost_nothing() -> None:
+    limits = RiskLimits(max_daily_loss_percent=D(5), max_drawdown_percent=D(10))
+
+    assert loss_breach(ValueMarks("d", D(0), D(0)), D(-1), limits) == ""
+    assert loss_breach(ValueMarks("d", D(1), D(1)), D("0.5"), limits).startswith("lost 50.00 % (1 to 0.5 USDT)")
+
+
+# -- sources and targets -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "limited"),
+    [
+        ("0.5", "0.5", "0.5"),
+        ("0.5", "0.6", "0.5"),
+        ("0.5", "0.4", "0.4"),
+        ("0.5", "-0.1", "0"),
+        ("-0.5", "-0.6", "-0.5"),
+        ("-0.5", "-0.4", "-0.4"),
+        ("0", "0.1", "0"),
+        ("0.5", "0", "0"),
+    ],
+)
+def test_a_source_that_may_only_shrink_keeps_its_side_and_never_grows(before: str, now: str, limited: str) -> None:
+    def said(depth: str) -> SourceFrame:
+        signals = (SourceSignal(MOON, "BTC", D(depth), NOW),)
+        return SourceFrame(MOON, 1, NOW, NOW, None, SourceStatus.OK, "", authenticated=True, signals=signals)
+
+    (signal,) = limit_source(Standing.REDUCE_ONLY, said(before), said(now)).signals
+    assert signal.depth == D(limited)
+    (signal,) = limit_source(Standing.REDUCE_ONLY, None, said(now)).signals
+    assert signal.depth == 0
+    assert limit_source(Standing.HALTED, None, said(now)).signals == ()
+
+
+@pytest.mark.parametrize(
+    ("ledger", "wanted"),
+    [
+        (SymbolLedger(ACCOUNT, BTC, MADE, D("0.06")), D(3)),
+        (SymbolLedger(ACCOUNT, BTC, None, D("0.06")), D(1)),
+        (SymbolLedger(ACCOUNT, BTC, replace(MADE, quantity=D(0)), confirmed=1), None),
+        (SymbolLedger(ACCOUNT, BTC), None),
+    ],
+)
+def test_what_is_no_longer_configured_is_taken_to_zero_at_its_own_leverage(
+    ledger: SymbolLedger, wanted: Decimal | None
+) -> None:
+    targets = Targets(1, "v", {}, {})
+
+    asked = wanted_targets(AccountPolicy(ACCOUNT), targets, [ledger], Standings(), RiskLimits())
+
+    assert asked == ({BTC: MergedTarget(BTC, D(0), wanted)} if wanted else {})
+    unready = replace(targets, unready={BTC: "torn"})
+    assert wanted_targets(AccountPolicy(ACCOUNT), unready, [ledger], Standings(), RiskLimits()) == {}
+    disabled = AccountPolicy(ACCOUNT, is_enabled=False)
+    assert wanted_targets(disabled, unready, [ledger], Standings(), RiskLimits()) == asked
