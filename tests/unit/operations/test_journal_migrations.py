@@ -137,4 +137,5 @@ def wait_until_locked(path: Path) -> None:
             return
         finally:
             connection.close()
+        time.sleep(0.02)  # noqa: TID251 - without a pause the looks themselves could hold the upgrade off
     raise AssertionError("the upgrade never began")
