@@ -44,6 +44,9 @@ SPOILING = frozenset(FaultKind) - {
 }
 """After these no answer of 200 tells what it should; damaged fields may be ones that nobody needs."""
 
+HIDING = (FaultKind.HANG, FaultKind.CUT_BEFORE, FaultKind.SERVER_ERROR, FaultKind.HTML_PAGE)
+"""Before these a client does not get to see that the exchange wants to be left alone."""
+
 Kind = tuple[str, str]
 
 
@@ -64,6 +67,7 @@ class CallChecks:
         self._open: defaultdict[Kind, deque[bool]] = defaultdict(deque)
         self._good: dict[Kind, float] = {}
         self._left_alone_until: dict[Kind, float] = {}
+        self._hidden_at: dict[Kind, float] = {}
 
     def begin(self) -> None:
         """Another engine runs now: what an earlier one read or was told is forgotten."""
@@ -116,6 +120,10 @@ class CallChecks:
             self.shortened.add(kind[0])
         if fault == FaultKind.RATE_LIMITED:
             self._left_alone_until[kind] = self._scene.time() + LEFT_ALONE_SECONDS
+        if fault in HIDING:
+            self._hidden_at[kind] = self._scene.time()
+        if self._hidden_at.get(kind, NEVER) >= self._scene.time():
+            self._left_alone_until.pop(kind, None)
 
     def _spoil(self, kind: Kind) -> None:
         """The newest request of the kind gets no good answer; faults are drawn right after the request."""
