@@ -124,7 +124,8 @@ class AccountWorker:
         self._wake.clear()
         targets = self._targets
         self._next_pass_seconds = self._settings.full_check_seconds()
-        if targets is None or not needs_calls(self.policy, self._wanted(targets), self._ledgers()):
+        now = self._clock.now()
+        if targets is None or not needs_calls(self.policy, self._wanted(targets), self._ledgers(), now):
             return self._report(targets, None, [])
         if self._quarantine.rest_seconds() > 0.0:
             self._next_pass_seconds = self._quarantine.rest_seconds()

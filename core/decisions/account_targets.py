@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from core.decisions.make_decision import cap_leverage
 from core.model.identity import Symbol
@@ -12,6 +13,9 @@ from core.model.risk import RiskLimits
 from core.model.signal import MergedTarget
 from core.model.standing import Standing, Standings
 from core.model.target import Targets
+
+LATE_LANDING = timedelta(minutes=10)
+"""How long after its send an order that was given up may still turn up on an account which is otherwise left alone."""
 
 
 def wanted_targets(
@@ -49,12 +53,21 @@ def wanted_targets(
     }
 
 
-def needs_calls(policy: AccountPolicy, wanted: Mapping[Symbol, MergedTarget], ledgers: Sequence[SymbolLedger]) -> bool:
-    """Whether a pass must read the account; a disabled one that is proven flat costs no call."""
+def needs_calls(
+    policy: AccountPolicy, wanted: Mapping[Symbol, MergedTarget], ledgers: Sequence[SymbolLedger], now: datetime
+) -> bool:
+    """Whether a pass must read the account; a disabled one that is proven flat costs no call.
+
+    Unless an order was given up a short while ago: should it land after all, there is something to close.
+    """
     if policy.is_enabled and wanted:
         return True
     return any(
-        ledger.unsettled or ledger.owned != ZERO or (ledger.decision and not ledger.is_confirmed) for ledger in ledgers
+        ledger.unsettled
+        or ledger.owned != ZERO
+        or (ledger.decision and not ledger.is_confirmed)
+        or any(abs(now - record.sent_at) < LATE_LANDING for record in ledger.lost)
+        for ledger in ledgers
     )
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from core.model.identity import AccountId, Symbol
+from core.model.order import OrderIntent
 from core.model.policy import AccountPolicy, OnForeignChange
 from core.model.standing import Standing
 from simulation.bare_exchange import Fault
@@ -314,6 +315,34 @@ def test_a_disabled_account_closes_what_is_ours_and_then_costs_no_call(tmp_path:
         assert [order.reduce_only for order in world.exchange.executed] == [False, False, True, True]
         world.exchange.calls.clear()
         await world.cycle(100)
+
+        assert world.exchange.calls == []
+
+    live(tmp_path, story)
+
+
+def test_an_order_that_lands_late_on_a_disabled_account_is_closed_and_then_it_costs_no_call(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        late: list[OrderIntent] = []
+        world.exchange.on_submit = late.append
+        world.sources.say(BTC="0.1")
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        await world.cycle()
+        world.policies[0] = AccountPolicy(BYBIT, is_enabled=False)
+        world.restart()
+        await world.cycle()
+        await asyncio.sleep(10)
+        await world.cycle(3)
+        assert len(world.ledger().lost) == 1
+        await asyncio.sleep(100)
+        world.exchange._execute(late[0])
+        for _ in range(3):
+            await world.cycle()
+            await asyncio.sleep(5)
+        assert world.held() == 0
+        await asyncio.sleep(600)
+        world.exchange.calls.clear()
+        await world.cycle(10)
 
         assert world.exchange.calls == []
 
