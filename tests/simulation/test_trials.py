@@ -55,7 +55,10 @@ def test_no_rule_is_broken_in_many_more_hours(first: int, record_property: Calla
 def test_the_same_seed_lives_the_same_life_whatever_the_hash_seed() -> None:
     program = (
         "from simulation.campaign import schedule_of; from simulation.trial import run_trial; "
-        "from simulation.whole_world import Plan; print(run_trial(Plan(3), schedule_of(3, 0.1)).digest)"
+        "from simulation.whole_world import Plan; from simulation.aimed import AIMED; "
+        "print(run_trial(Plan(3), schedule_of(3, 0.1)).digest); "
+        "lives = [AIMED['a second engine elsewhere'], AIMED['no room for the journal']]; "
+        "print([run_trial(life.plan, life.steps).digest for life in lives])"
     )
     digests = {
         subprocess.run(  # noqa: S603 - our own program
