@@ -21,7 +21,7 @@ from core.decisions.watch_value import mark_value, value_jumped
 from core.model.decision import Decision
 from core.model.events import DecisionMade, Event, StandingChanged
 from core.model.failures import InvalidInput
-from core.model.identity import AccountId, ClientOrderId, SourceName, Symbol
+from core.model.identity import AccountId, ClientOrderId, SourceName, Symbol, derive_client_order_id
 from core.model.instrument import Instrument
 from core.model.ledger import OrderPhase, OrderRecord, SymbolLedger
 from core.model.order import OrderIntent, Side
@@ -249,6 +249,12 @@ def test_an_order_names_its_decision_or_none(decision: Decision | None, number: 
     assert intent.decision == number
 
 
+def test_an_orders_id_says_what_it_means_and_which_step_it_is() -> None:
+    intent = make_intent(ledger(decision=MADE, steps=4), SELL, LOT, MarginMode.ISOLATED, D(3), "abc123", "00")
+
+    assert intent.client_order_id == derive_client_order_id("abc123", "00", ACCOUNT, BTC, 1, 5)
+
+
 def readings(equity: str = "10000") -> Readings:
     snapshot = AccountSnapshot(ACCOUNT, Known(D(equity), NOW), Known({}, NOW))
     return Readings(snapshot, {BTC: Known(Quote(D(50_000), NOW), NOW)}, Known({BTC: LOT}, NOW))
@@ -285,6 +291,15 @@ def test_a_size_is_changed_beyond_the_band_and_from_its_time_on(
 
     made = [one.decision.quantity for one in events if isinstance(one, DecisionMade)]
     assert made == ([D(quantity)] if quantity else [])
+
+
+def test_a_new_decision_comes_under_the_limits_also_where_more_is_held() -> None:
+    limits = RiskLimits(max_symbol_notional=D(2_000))
+
+    (event,) = decided(decide(ledger("0.06", decision=MADE), asked("0.12"), readings(), "v", NOW, limits))
+
+    assert isinstance(event, DecisionMade)
+    assert event.decision.quantity == D("0.04")
 
 
 def restricted(decision: Decision | None, binding_until: datetime | None) -> SymbolLedger:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.decisions.account_targets import wanted_targets
+from core.decisions.account_targets import asks_for_less, needs_calls, wanted_targets
 from core.decisions.fold_journal import LOST_ORDERS_REMEMBERED, apply
 from core.decisions.judge_position import PositionJudgement, Whose
 from core.decisions.limit_source import limit_source
@@ -250,3 +250,59 @@ def test_what_is_no_longer_configured_is_taken_to_zero_at_its_own_leverage(
     assert wanted_targets(AccountPolicy(ACCOUNT), unready, [ledger], Standings(), RiskLimits()) == {}
     disabled = AccountPolicy(ACCOUNT, is_enabled=False)
     assert wanted_targets(disabled, unready, [ledger], Standings(), RiskLimits()) == asked
+
+
+def given_up(sent_at: datetime) -> OrderRecord:
+    return OrderRecord(INTENT, OrderPhase.LOST, sent_at)
+
+
+NOTHING = SymbolLedger(ACCOUNT, BTC)
+FLAT = replace(NOTHING, decision=replace(MADE, quantity=D(0)), confirmed=1)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "costs_a_call"),
+    [
+        (NOTHING, False),
+        (FLAT, False),
+        (replace(FLAT, confirmed=0), True),
+        (replace(FLAT, owned=D("-0.001")), True),
+        (replace(FLAT, orders=(RECORD,)), True),
+        (replace(FLAT, orders=(given_up(later(-599)),)), True),
+        (replace(FLAT, orders=(given_up(later(-600)),)), False),
+        (replace(FLAT, orders=(given_up(later(599)),)), True),
+        (replace(FLAT, orders=(given_up(later(600)),)), False),
+    ],
+)
+def test_an_account_that_wants_nothing_is_read_only_while_something_may_be_held(
+    ledger: SymbolLedger, *, costs_a_call: bool
+) -> None:
+    disabled, wanted = AccountPolicy(ACCOUNT, is_enabled=False), {BTC: MergedTarget(BTC, D("0.1"), D(3))}
+
+    assert bool(needs_calls(disabled, wanted, [NOTHING, ledger], NOW)) is costs_a_call
+    assert bool(needs_calls(AccountPolicy(ACCOUNT), {}, [ledger], NOW)) is costs_a_call
+    assert needs_calls(AccountPolicy(ACCOUNT), wanted, [ledger], NOW)
+
+
+@pytest.mark.parametrize(
+    ("owned", "decision", "depth", "less"),
+    [
+        ("0.06", MADE, "0.1", False),
+        ("0.06", MADE, "0.2", False),
+        ("0.06", MADE, "0.09", True),
+        ("0.06", MADE, "-0.1", True),
+        ("0.06", MADE, "0", True),
+        ("-0.06", replace(MADE, depth=D("-0.1")), "-0.09", True),
+        ("-0.06", replace(MADE, depth=D("-0.1")), "-0.1", False),
+        ("0.06", None, "0.1", False),
+        ("0.06", None, "-0.1", True),
+        ("0", MADE, "0.09", False),
+        ("0", None, "0", False),
+    ],
+)
+def test_a_target_may_want_less_than_what_is_ours(
+    owned: str, decision: Decision | None, depth: str, *, less: bool
+) -> None:
+    ledger = replace(NOTHING, owned=D(owned), decision=decision)
+
+    assert asks_for_less(ledger, MergedTarget(BTC, D(depth), D(3))) is less
