@@ -83,6 +83,7 @@ class BareExchange:
         latency_seconds: How long every call takes.
         strangers: Client order ids of orders that somebody else sent.
         quotes: Whole quotes where the last price alone is not enough.
+        unclear: Why a position does not say what is held, by symbol.
         settings: Margin mode and leverage by symbol, where they are settings of the exchange.
         refuses_leverage: Whether another leverage is refused while a position is open.
         echoed_leverage: What its orders say they were opened with, None for what was asked.
@@ -101,6 +102,7 @@ class BareExchange:
     calls: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     quotes: dict[Symbol, Quote] = field(default_factory=dict)
+    unclear: dict[Symbol, str] = field(default_factory=dict)
     settings: dict[Symbol, SymbolSettings] = field(default_factory=dict)
     refuses_leverage: bool = False
     echoed_leverage: Decimal | None = None
@@ -129,7 +131,11 @@ class BareExchange:
         if fault is Fault.BARRED:
             return AccountSnapshot(self.account, Barred("key expired"), Barred("key expired"))
         seen = self._before if fault is Fault.STALE_POSITIONS else self.positions
-        positions = {symbol: Position(symbol, held, MarginMode.ISOLATED) for symbol, held in seen.items() if held}
+        positions = {
+            symbol: Position(symbol, held, MarginMode.ISOLATED, unclear=self.unclear.get(symbol, ""))
+            for symbol, held in seen.items()
+            if held
+        }
         return AccountSnapshot(self.account, Known(self.equity, at), Known(positions, at))
 
     async def read_positions(self) -> Reading[Mapping[Symbol, Position]]:

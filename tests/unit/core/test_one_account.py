@@ -321,6 +321,24 @@ def test_a_disabled_account_closes_what_is_ours_and_then_costs_no_call(tmp_path:
     live(tmp_path, story)
 
 
+def test_a_symbol_whose_position_is_unclear_is_left_alone_and_delays_no_other(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.1", ETH="0.1")
+        await world.cycle()
+        world.exchange.executed.clear()
+        world.exchange.unclear[BTC] = "held both isolated and cross"
+        world.sources.say(BTC="0", ETH="0")
+        await world.cycle(3)
+        assert (world.held(BTC), world.held(ETH)) == (D("0.06"), D(0))
+        assert [intent.symbol for intent in world.exchange.executed] == [ETH]
+        world.exchange.unclear.clear()
+        await world.cycle()
+
+        assert world.held(BTC) == 0
+
+    live(tmp_path, story)
+
+
 def test_an_order_that_lands_late_on_a_disabled_account_is_closed_and_then_it_costs_no_call(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         late: list[OrderIntent] = []
