@@ -78,6 +78,7 @@ def prove(
 def _simulate(evidence: "Evidence", hours: float, seed: int, jobs: int, console: "Console") -> tuple[bool, str]:
     from commands.simulate import HOURS_PER_WORLD
     from simulation.campaign import run_campaign
+    from simulation.coverage import ENFORCED_FROM_HOURS
     from simulation.evidence import add_up
 
     def live(first: int, part: float) -> dict[str, Any]:
@@ -90,7 +91,8 @@ def _simulate(evidence: "Evidence", hours: float, seed: int, jobs: int, console:
         total, is_passed = add_up(pieces)
         evidence.write("simulation", {"seed": seed, "hours_asked": hours, **total})
     counts = f"{total['hours']:.1f} hours in {total['worlds']} worlds, {total['exchanges'].get('order', 0)} orders"
-    return is_passed, f"{counts}, {len(total['violations'])} worlds broke a rule, {len(total['thin_cells'])} thin rows"
+    thin = f", faults too rare: {'; '.join(total['thin_cells'])}" if hours >= ENFORCED_FROM_HOURS else ""
+    return is_passed, f"{counts}, {len(total['violations'])} worlds broke a rule{thin if total['thin_cells'] else ''}"
 
 
 def _try_crash_points(evidence: "Evidence", jobs: int) -> tuple[bool, str]:
