@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from paper.faults import Fault, FaultKind
 from paper.refusals import Reason
-from simulation.actions import Action, AimFault, Alert, Restart, Step
+from simulation.actions import Action, AimFault, Alert, Break, Restart, Step
 from simulation.coverage import ON_ORDERS_ALONE, possible_cells
 from simulation.states import State
 from simulation.whole_world import Plan
 
-AIMED_PER_HOUR = 24
+AIMED_PER_HOUR = 30
 OPENED_BEFORE_SECONDS = 20.0
 GIVEN_UP_BEFORE_END_SECONDS = 120.0
 
@@ -90,6 +90,11 @@ class AimedChaos:
         ]
         needs_order = any(aim.fault.endpoint in ("create_order", *LOOKUPS["bybit"], "order") for aim in aims)
         steps = [Step(round(at, 3), aim) for aim in aims]
+        if state in (State.INCREASE, State.REDUCTION):
+            # Where an order fills at once, nobody reads positions while it is in flight.
+            slow = [aim.fault.exchange for aim in aims if aim.fault.endpoint == "positions"]
+            order_at = at if state is State.INCREASE else at + OPENED_BEFORE_SECONDS - 0.1
+            steps += [Step(round(order_at, 3), Break(_accepted_late(exchange))) for exchange in slow]
         return steps + [
             Step(round(at + after, 3), action) for after, action in self._lead(state, needs_order=needs_order)
         ]
@@ -152,3 +157,8 @@ class AimedChaos:
         if state is State.STARTING:
             return self._chance.choice((*signed, "create_order", "lookup"))
         return self._chance.choice(("create_order", "create_order", "lookup", "positions"))
+
+
+def _accepted_late(exchange: str) -> Fault:
+    seconds = SECONDS[FaultKind.ACCEPTED_LATE]
+    return Fault(FaultKind.ACCEPTED_LATE, exchange=exchange, endpoint="create_order", seconds=seconds)
