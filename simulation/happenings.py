@@ -75,6 +75,7 @@ class Happenings:
                 self._break(action)
             case EditWeights() | SpoilWeights() | RepeatSymbol() | EditMapping() | SpoilMapping():
                 await self.operator.edit(action)
+                await self._world.services.start_those_turned_away()
             case DisableAccount() | Operate():
                 self.operator.say(action)
             case FillDisk() | FreeDisk() | StopService() | StartService() | RunStranger():

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from enum import StrEnum
 
 from config.home import Home
+from core.model.failures import InvalidConfig
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 from paper.sn8 import Sn8Server
@@ -41,27 +42,40 @@ class Services:
         self._sn8 = sn8
         self._seed = seed
         self._running: dict[Service, AsyncExitStack] = {}
+        self._turned_away: set[Service] = set()
 
     def is_up(self, service: Service) -> bool:
         """Whether it runs."""
         return service in self._running
 
     async def start(self, service: Service) -> None:
-        """Start it, unless it runs."""
+        """Start it, unless it runs; over a file that is not valid it ends at once and stays down."""
         if self.is_up(service):
             return
+        self._turned_away.discard(service)
         stack = AsyncExitStack()
         if service is Service.ENDPOINT:
-            self.webhook = TradingViewService(self._home, self._clock, self._telemetry)
-            await stack.enter_async_context(self.webhook)
+            webhook = TradingViewService(self._home, self._clock, self._telemetry)
+            try:
+                await stack.enter_async_context(webhook)
+            except InvalidConfig:
+                self._turned_away.add(service)
+                return
+            self.webhook = webhook
         else:
             record = RecordLog(self._home.raw_signals(BITTENSOR))
             stack.push_async_callback(record.close)
             stack.push_async_callback(_end, asyncio.create_task(self._poller(record).run()))
         self._running[service] = stack
 
+    async def start_those_turned_away(self) -> None:
+        """Start what a file that was not valid kept from running, as an operator does who has mended it."""
+        for service in sorted(self._turned_away):
+            await self.start(service)
+
     async def stop(self, service: Service) -> None:
         """Stop it, if it runs."""
+        self._turned_away.discard(service)
         stack = self._running.pop(service, None)
         if stack:
             await stack.aclose()
