@@ -82,9 +82,14 @@ class AccountWorker:
         self._doubt_again = 0.0
 
     def hand_over(self, targets: Targets) -> None:
-        """Take newer targets; they replace whatever is pending and wake the worker."""
+        """Take newer targets; they replace whatever is pending and wake the worker if they are its concern.
+
+        Every account trades every symbol, so a change of any concerns all that are enabled; a disabled one that
+        holds nothing of ours sleeps on.
+        """
         self._targets = targets
-        self.wake()
+        if self.policy.is_enabled or self._needs_calls(targets):
+            self.wake()
 
     def wake(self) -> None:
         """Begin a pass now."""
@@ -124,8 +129,7 @@ class AccountWorker:
         self._wake.clear()
         targets = self._targets
         self._next_pass_seconds = self._settings.full_check_seconds()
-        now = self._clock.now()
-        if targets is None or not needs_calls(self.policy, self._wanted(targets), self._ledgers(), now):
+        if targets is None or not self._needs_calls(targets):
             return self._report(targets, None, [])
         if self._quarantine.rest_seconds() > 0.0:
             self._next_pass_seconds = self._quarantine.rest_seconds()
@@ -158,6 +162,9 @@ class AccountWorker:
     def _wanted(self, targets: Targets) -> Mapping[Symbol, MergedTarget]:
         standings = self._journal.standings()
         return wanted_targets(self.policy, targets, self._ledgers(), standings, self._limits.current)
+
+    def _needs_calls(self, targets: Targets) -> bool:
+        return needs_calls(self.policy, self._wanted(targets), self._ledgers(), self._clock.now())
 
     def _pursued(self, targets: Targets) -> list[Symbol]:
         return pursued_symbols(self._wanted(targets), self._ledgers())

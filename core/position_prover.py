@@ -205,19 +205,19 @@ class PositionProver:
         return self._doubted is not None and depth != ZERO and self._doubted.depth * depth <= ZERO
 
     async def _tell_once(self, judgement: PositionJudgement) -> None:
-        """Report a change by somebody else, and look whether it was another engine."""
+        """Report what nobody here did, and look once whether it was another engine: increases then stop."""
         if judgement == self._faced:
             return
         self._faced = judgement
         account = self._policy.account
         facts = {"account": str(account), "symbol": self._symbol, "evidence": judgement.evidence}
         self._telemetry.tell("position changed without us", kind=judgement.whose, **facts)
-        if judgement.whose is Whose.FIRST_SIGHT:
-            return
         ids = await self._exchange.read_recent_client_ids(self._symbol)
         tags = foreign_engine_tags(ids.value, self._journal.tag) if isinstance(ids, Known) else ()
         if tags:
             why = f"another engine (tag {', '.join(tags)}) trades {self._symbol} on this account"
+            if judgement.whose is Whose.FIRST_SIGHT:
+                why += ", or this one did before its state was lost"
             self._telemetry.tell("another engine trades this account", tags=tags, **facts)
             await restrict_account(self._journal, account, self._clock.now(), why)
 

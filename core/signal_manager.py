@@ -1,7 +1,6 @@
-"""Reads all sources, merges them by weight, says what changed, and keeps the view of what was confirmed."""
+"""Reads all sources, merges them by weight, says whether anything changed, and keeps the view of what was confirmed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -23,19 +22,6 @@ from core.ports.views import DepthView
 
 REMEMBER_FETCH_SECONDS = 60.0
 """How much older than it was a source's newest good fetch may look after a restart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What one look at the sources brought.
-
-    Attributes:
-        targets: What is asked of every account now.
-        changed: Symbols whose depth, leverage, signal time or readiness differ from the last look.
-    """
-
-    targets: Targets
-    changed: frozenset[Symbol]
 
 
 class SignalManager:
@@ -75,14 +61,14 @@ class SignalManager:
         """From now on take no new word from a source that anyone could have written to."""
         self._demands_authentication = True
 
-    async def check_for_updates(self, config: TradingConfig) -> Update | None:
+    async def check_for_updates(self, config: TradingConfig) -> Targets | None:
         """Read every source that has a positive weight, merge, and compare with the last look.
 
         Args:
             config: Weights and mappings; all accounts work on this one version.
 
         Returns:
-            The new targets and what changed in them, None when nothing did.
+            The new targets, None when depth, leverage, signal time and readiness of every symbol are as before.
         """
         sources = _active_sources(config)
         now = self._clock.now()
@@ -97,7 +83,7 @@ class SignalManager:
             return None
         version = previous.version + 1 if previous else 1
         self._targets = Targets(version, config.version, merge.targets, merge.unready)
-        return Update(self._targets, _changed(previous, self._targets))
+        return self._targets
 
     def judged_sources(self) -> Mapping[SourceName, JudgedSource]:
         """What the last look made of each source, for people."""
@@ -175,16 +161,4 @@ def _same(
         previous.config_version == config.version
         and dict(previous.by_symbol) == dict(targets)
         and dict(previous.unready) == dict(unready)
-    )
-
-
-def _changed(previous: Targets | None, current: Targets) -> frozenset[Symbol]:
-    if previous is None:
-        return frozenset(current.by_symbol) | frozenset(current.unready)
-    symbols = {**previous.by_symbol, **current.by_symbol, **previous.unready, **current.unready}
-    return frozenset(
-        symbol
-        for symbol in symbols
-        if previous.by_symbol.get(symbol) != current.by_symbol.get(symbol)
-        or previous.unready.get(symbol) != current.unready.get(symbol)
     )

@@ -106,11 +106,11 @@ class TradeExecutor:
         await self._apply_commands()
         self._tell_journal_problem()
         config = self._load_weight_config()
-        update = await self._signal_manager.check_for_updates(config)
-        if update is None:
+        targets = await self._signal_manager.check_for_updates(config)
+        if targets is None:
             return False
         for worker in self._workers:
-            worker.hand_over(update.targets)
+            worker.hand_over(targets)
         return True
 
     async def process_account(self, worker: AccountWorker) -> PassReport:

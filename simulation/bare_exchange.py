@@ -144,6 +144,7 @@ class BareExchange:
 
     async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
         """The ids of every order on the symbol, ours and strangers', newest first."""
+        self.calls.append("recent_ids")
         ours = [order_id for order_id, report in self._orders.items() if report.symbol == symbol]
         return Known([*self.strangers, *reversed(ours)], self.clock.now())
 

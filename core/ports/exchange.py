@@ -59,8 +59,8 @@ class Exchange(Protocol):
     async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
         """The client order ids of the symbol's newest orders, whoever sent them, newest first, at most 50.
 
-        Asked only after a position changed without us, to recognise another engine's orders by their tag. Orders
-        without an id are left out.
+        Asked only about a position that no fill of ours explains, to recognise another engine's orders by their tag.
+        Orders without an id are left out.
         """
         ...
 

@@ -618,6 +618,45 @@ def test_fault_82_another_engine_is_recognised_by_its_orders_and_stops_increases
     live(tmp_path, story)
 
 
+@pytest.mark.parametrize("adopts", [False, True])
+def test_fault_82_another_engine_is_recognised_also_at_first_sight_and_asked_about_once(
+    tmp_path: Path, adopts: bool
+) -> None:
+    async def story(world: World) -> None:
+        world.exchange.positions[BTC] = D("0.12")
+        world.exchange.strangers = ["zzzzzz" + "a2b3c4d5e6f7g2h3i4j5k6l7mn"]
+        world.sources.say(BTC="0.1")
+        await world.cycle(3)
+        world.sources.say(BTC="0.1", ETH="0.2")
+        await world.cycle(3)
+
+        assert world.held(ETH) == 0
+        assert world.held(BTC) == D("0.06" if adopts else "0.12")
+        assert world.exchange.calls.count("recent_ids") == 1
+        ((_, facts),) = [told for told in world.told.events if told[0] == "another engine trades this account"]
+        assert facts["tags"] == ("zzzzzz",)
+        standing = world.journal.standings().for_symbol(BYBIT, ETH)
+        assert standing is not None
+        assert "or this one did before its state was lost" in standing.why
+        world.commands.give(Verb.RESUME, account="bybit")
+        await world.cycle(2)
+        assert world.held(ETH) == D("2.4")
+
+    live(tmp_path, story, AccountPolicy(BYBIT, adopt_on_first_start=adopts))
+
+
+def test_fault_82_an_account_that_holds_nothing_strange_is_asked_for_no_ids(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.strangers = ["zzzzzz" + "a2b3c4d5e6f7g2h3i4j5k6l7mn"]
+        for depth in ("0.1", "-0.1", "0"):
+            world.sources.say(BTC=depth)
+            await world.cycle()
+
+        assert "recent_ids" not in world.exchange.calls
+
+    live(tmp_path, story)
+
+
 def test_fault_82_our_own_and_other_peoples_order_ids_are_no_second_engine(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await hold(world, BTC="0.1")
@@ -778,6 +817,19 @@ def test_fault_79_an_idle_engine_stops_at_once_and_reads_nothing_more(tmp_path: 
 
         assert asyncio.get_running_loop().time() - began < 0.01
         assert world.exchange.calls == []
+
+    live(tmp_path, story)
+
+
+def test_fault_79_what_a_stop_cut_off_is_forgotten_and_a_second_run_trades_it_to_its_target(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.inject("submit", Fault.HANGS)
+        world.sources.say(BTC="0.1", ETH="0.1")
+        await follow(world, 0.12)
+        assert world.ledger(BTC).unsettled
+        await follow(world, 40)
+
+        assert (world.held(BTC), world.held(ETH)) == (D("0.06"), D("1.2"))
 
     live(tmp_path, story)
 

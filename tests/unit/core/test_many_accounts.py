@@ -270,3 +270,36 @@ def test_an_engine_whose_accounts_were_all_left_out_runs_on_and_ends_when_asked(
         assert "merge failed unexpectedly" not in world.told.names()
 
     live(tmp_path, story)
+
+
+def test_a_change_wakes_every_enabled_account_and_of_the_disabled_ones_only_those_that_hold_something_of_ours(
+    tmp_path: Path,
+) -> None:
+    async def seconds_of_sleep(world: World, depth: str) -> list[float]:
+        world.sources.say(BTC=depth)
+        await world.executor.execute()
+        loop = asyncio.get_running_loop()
+        began, slept = loop.time(), list[float]()
+        for worker in world.workers:
+            await worker.wait_for_work()
+            slept.append(round(loop.time() - began))
+            began = loop.time()
+        return slept
+
+    async def story(world: World) -> None:
+        bybit, blofin, *_ = world.workers
+        blofin.policy = replace(blofin.policy, is_enabled=False)
+        world.sources.say(BTC="0.1")
+        await world.cycle()
+        bybit.policy = replace(bybit.policy, is_enabled=False)
+
+        assert await seconds_of_sleep(world, "0.2") == [0, 60, 0, 0]
+        await world.cycle()
+        assert held(world) == [D(0), D(0), D("0.12"), D("0.12")]
+        assert await seconds_of_sleep(world, "0.1") == [60, 60, 0, 0]
+        blofin.policy = replace(blofin.policy, is_enabled=True)
+        assert await seconds_of_sleep(world, "0.2") == [60, 0, 0, 0]
+        await world.cycle()
+        assert held(world) == [D(0), D("0.12"), D("0.12"), D("0.12")]
+
+    live(tmp_path, story, *FOUR)
