@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TextIO
 
 from simulation.forks import Fork
@@ -39,14 +40,16 @@ class Coverage:
 
 def statement_at(source: str, line: int) -> range | None:
     """The lines of the innermost statement of a function's body at a line; None when there is none."""
-    found: range | None = None
-    for function in ast.walk(ast.parse(source)):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            for statement in (one for part in function.body for one in ast.walk(part) if isinstance(one, ast.stmt)):
-                lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-                if line in lines and (found is None or len(lines) < len(found)):
-                    found = lines
-    return found
+    found = [lines for lines in _statements(source) if line in lines]
+    return min(found, key=len, default=None)
+
+
+@lru_cache
+def _statements(source: str) -> list[range]:
+    """The lines of every statement within a function's body."""
+    functions = (one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+    bodies = (statement for function in functions for part in function.body for statement in ast.walk(part))
+    return [range(one.lineno, (one.end_lineno or one.lineno) + 1) for one in bodies if isinstance(one, ast.stmt)]
 
 
 def record(items: Sequence[Item], paths: Iterable[str]) -> Coverage:

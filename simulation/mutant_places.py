@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Callable, Iterator
 
-Place = tuple[int, str, Callable[[], None]]
+Place = tuple[int, Callable[[], str], Callable[[], None]]
+"""Line, description, and what makes the change."""
 
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -17,7 +18,7 @@ _REMOVABLE = (ast.Assign, ast.AugAssign, ast.Raise, ast.Continue, ast.Break, ast
 
 def places(source: str) -> list[tuple[int, str]]:
     """Line and description of every change that the module offers, always in the same order."""
-    return [(line, change) for line, change, _ in _places_of(ast.parse(source), in_function=False)]
+    return [(line, told()) for line, told, _ in _places_of(ast.parse(source), in_function=False)]
 
 
 def mutate(source: str, number: int) -> ast.Module:
@@ -40,7 +41,7 @@ def _places_of(node: ast.AST, *, in_function: bool) -> Iterator[Place]:
         children = value if isinstance(value, list) else [value]
         for index, child in enumerate(children):
             if in_function and isinstance(value, list) and isinstance(child, _REMOVABLE) and not _is_text(child):
-                yield child.lineno, f"removed: {_told(child)}", _put(value, index, ast.Pass())
+                yield child.lineno, _saying("removed", child), _put(value, index, ast.Pass())
             if isinstance(child, ast.AST):
                 yield from _places_of(child, in_function=in_function)
 
@@ -54,13 +55,13 @@ def _own(node: ast.AST) -> Iterator[Place]:
         case ast.BinOp(op=op) | ast.BoolOp(op=op) | ast.UnaryOp(op=op) if type(op) in _SWAPPED:
             yield node.lineno, _swap_told(node, op), _set(node, "op", _SWAPPED[type(op)]())
         case ast.If(test=test) | ast.IfExp(test=test):
-            yield node.lineno, f"condition negated: {_told(test)}", _set(node, "test", ast.UnaryOp(ast.Not(), test))
+            yield node.lineno, _saying("condition negated", test), _set(node, "test", ast.UnaryOp(ast.Not(), test))
         case ast.Constant(value=bool(value)):
-            yield node.lineno, f"{value} to {not value}", _set(node, "value", not value)
+            yield node.lineno, _from_to(value, not value), _set(node, "value", not value)
         case ast.Constant(value=int(value) | float(value)):
-            yield node.lineno, f"{value} to {value + 1}", _set(node, "value", value + 1)
+            yield node.lineno, _from_to(value, value + 1), _set(node, "value", value + 1)
         case ast.Return(value=ast.AST() as value) if not _is_nothing(value):
-            yield node.lineno, f"returns nothing: {_told(value)}", _set(node, "value", ast.Constant(None))
+            yield node.lineno, _saying("returns nothing", value), _set(node, "value", ast.Constant(None))
 
 
 def _is_text(statement: ast.AST) -> bool:
@@ -71,8 +72,16 @@ def _is_nothing(value: ast.AST) -> bool:
     return isinstance(value, ast.Constant) and value.value is None
 
 
-def _swap_told(node: ast.AST, op: ast.AST) -> str:
-    return f"{type(op).__name__} to {_SWAPPED[type(op)].__name__}: {_told(node)}"
+def _swap_told(node: ast.AST, op: ast.AST) -> Callable[[], str]:
+    return _saying(f"{type(op).__name__} to {_SWAPPED[type(op)].__name__}", node)
+
+
+def _from_to(before: float, after: float) -> Callable[[], str]:
+    return lambda: f"{before} to {after}"
+
+
+def _saying(change: str, node: ast.AST) -> Callable[[], str]:
+    return lambda: f"{change}: {_told(node)}"
 
 
 def _told(node: ast.AST) -> str:

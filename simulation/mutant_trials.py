@@ -37,6 +37,7 @@ SLOWER = 5
 LONGEST_TEST_SECONDS = 1.0
 """A test of more processor time than this is left out: it costs more than all others, and little needs it."""
 
+KILLERS_TRIED_FIRST = 5
 MEMORY_BYTES = 4 << 30
 POLL_SECONDS = 0.005
 PRELOADED = ("pytest", "coverage", "apsw", "pydantic", "structlog", "aiohttp", "msgspec", "prometheus_client")
@@ -177,7 +178,7 @@ def _collect_and_try(out: TextIO, mutants: Sequence[Mutant], jobs: int, until: f
             touching = coverage.touching(mutant.path, mutant.line)
             numbers = touching and [one for one in touching if coverage.seconds[one] <= LONGEST_TEST_SECONDS]
             if numbers:
-                known = [one for one in killers if one in numbers]
+                known = [one for one in dict.fromkeys(killers) if one in numbers][:KILLERS_TRIED_FIRST]
                 tests = [(items[one], coverage.seconds[one]) for one in dict.fromkeys([*known, *numbers])]
                 yield mutant, len(numbers), _begin(tests, mutant, functions[str(ROOT / mutant.path)])
             else:

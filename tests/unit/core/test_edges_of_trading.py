@@ -139,6 +139,7 @@ def test_of_lost_orders_the_newest_are_remembered() -> None:
 @pytest.mark.parametrize(("seconds", "waits"), [(-0.001, False), (0, True), (1.999, True), (2, False)])
 def test_an_increase_waits_from_its_failure_on_and_not_before(seconds: float, *, waits: bool) -> None:
     assert RetryPace(1, later(2), "why", NOW).is_waiting(later(seconds)) is waits
+    assert RetryPace().is_waiting(later(seconds)) is False
 
 
 @pytest.mark.parametrize(("seconds", "is_paused"), [(-0.001, False), (0, True), (9.999, True), (10, False)])

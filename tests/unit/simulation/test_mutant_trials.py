@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,8 @@ import pytest
 from simulation.loopback import ROOT
 from simulation.mutant_coverage import Coverage, statement_at
 from simulation.mutant_places import places
-from simulation.mutant_trials import Mutant, functions_of, put_in_place
+from simulation.mutant_trials import Mutant, Trial, functions_of, put_in_place
+from simulation.mutants import _Verdicts
 
 SOURCE = """LIMIT = 3
 
@@ -87,6 +89,21 @@ def test_the_tests_of_a_statement_come_quickest_first(tmp_path: Path) -> None:
     assert coverage.touching(str(path), 17) == [1, 2, 0]
     assert coverage.touching(str(path), 5) == []
     assert coverage.touching(str(path), 1) is None
+
+
+def test_verdicts_are_kept_and_are_those_of_one_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, mutant = tmp_path / "verdicts", Mutant("core/decisions/reconcile.py", 3, 29, "Mult to Div")
+    killed, survived = Trial(mutant, "a test", 4), Trial(replace(mutant, number=4), "", None)
+    mutants = [killed.mutant, survived.mutant]
+    kept = _Verdicts(path, mutants)
+    assert kept.read() == {}
+    kept.keep(killed)
+    kept.keep(survived)
+
+    assert _Verdicts(path, mutants).read() == {killed.mutant: killed, survived.mutant: survived}
+    monkeypatch.setattr("simulation.mutants._digest", lambda: "of other code")
+    assert _Verdicts(path, mutants).read() == {}
+    assert path.read_text() == "of other code\n"
 
 
 @pytest.mark.full
