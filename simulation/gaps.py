@@ -18,6 +18,9 @@ DEPTH_LEFT_ALONE = Decimal("0.06")
 LEAST_DEPTH_CHANGE = Decimal("0.0001")
 """A smaller change of a depth that stays on its side is no new decision."""
 
+ANOTHER_ENGINE = "another engine"
+"""In the reason of an account that another engine was seen to trade on; that may be found out after the healing."""
+
 
 def gaps_of(world: WholeWorld, reopened: set[tuple[str, Symbol]]) -> list[tuple[str, bool]]:
     """Every position that is not where it should be and names no reason, and whether it is too large for long.
@@ -59,6 +62,7 @@ def _named_gaps(world: WholeWorld) -> list[tuple[AccountId, Symbol, str]]:
             why = outcome.why if outcome else ""
             gap = _gap(ledger, target.depth if enabled.get(account, True) else ZERO, held)
             is_excused = world.watcher.is_tainted((account, symbol)) or _is_excused(ledger)
+            is_excused = is_excused or (ANOTHER_ENGINE in why and _has_a_stranger(world, account))
             if gap and not (why and (is_excused or _does_not_trade(world, account, symbol))):
                 gaps.append((account, symbol, f"{account} {symbol}: {gap}; {why or 'no reason named'}"))
     return gaps
@@ -69,6 +73,11 @@ def _merge(world: WholeWorld) -> Merge:
     if engine is None:
         return Merge({}, {})
     return merge_signals(engine.config.load(), engine.manager.judged_sources())
+
+
+def _has_a_stranger(world: WholeWorld, account: AccountId) -> bool:
+    """Whether another engine really traded there, so that only the operator lets the account open again."""
+    return any(world.watcher.is_tainted((account, symbol)) for symbol in map(Symbol, world.plan.symbols))
 
 
 def _does_not_trade(world: WholeWorld, account: AccountId, symbol: Symbol) -> bool:
