@@ -28,7 +28,7 @@ from core.model.order import OrderIntent, Side
 from core.model.plan import Purpose, Trade
 from core.model.policy import RetryLimits
 from core.model.position import AccountSnapshot, MarginMode, Quote
-from core.model.reading import Known
+from core.model.reading import Known, Unknown
 from core.model.risk import ResizeBand, RiskLimits, ValueMarks
 from core.model.signal import MergedTarget, SourceFrame, SourceSignal, SourceStatus
 from core.model.standing import Standing
@@ -302,6 +302,27 @@ def test_a_new_decision_comes_under_the_limits_also_where_more_is_held() -> None
     assert event.decision.quantity == D("0.04")
 
 
+@pytest.mark.parametrize(
+    ("depth", "leverage", "quantity"),
+    [("0.05", "3", "0.03"), ("0.2", "1", "0.04"), ("0.0333", "3", "0.019"), ("0.1", "3", None), ("0.2", "3", None)],
+)
+def test_a_decision_that_cannot_be_sized_shrinks_as_its_depth_times_leverage_does(
+    depth: str, leverage: str, quantity: str | None
+) -> None:
+    blind = replace(readings(), snapshot=AccountSnapshot(ACCOUNT, Unknown("torn"), Known({}, NOW)))
+    target = MergedTarget(BTC, D(depth), D(leverage))
+
+    made = decide(ledger("0.06", decision=MADE), target, blind, "v", NOW)
+
+    if quantity is None:
+        assert made == "account value unknown: torn"
+        return
+    (event,) = decided(made)
+    assert isinstance(event, DecisionMade)
+    assert (event.decision.number, event.decision.quantity, event.decision.depth) == (2, D(quantity), D(depth))
+    assert (event.decision.leverage, event.decision.equity) == (D(leverage), None)
+
+
 def restricted(decision: Decision | None, binding_until: datetime | None) -> SymbolLedger:
     return ledger("0", decision=decision, standing=Standing.REDUCE_ONLY, binding_until=binding_until)
 
@@ -338,8 +359,8 @@ def test_what_cannot_be_held_is_told_to_the_eighth_digit() -> None:
 
     told = size_position(D(1), D(1), D(1), D(3), coarse).unreachable
     assert told == "below the exchange's minimum of 1 (wanted 0.33333333)"
-    told = size_position(D("1.23456"), D(1), D(1), D(1), replace(LOT, lot_step=D("0.0001"))).unreachable
-    assert told == "below the exchange's minimum value of 5 USDT (worth 1.23)"
+    told = size_position(D("2.46912"), D(1), D(1), D(2), replace(LOT, lot_step=D("0.0001"))).unreachable
+    assert told == "below the exchange's minimum value of 5 USDT (worth 2.47)"
 
 
 def test_a_depth_of_exactly_one_is_sized() -> None:

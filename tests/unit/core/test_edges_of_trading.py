@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.decisions.account_targets import asks_for_less, needs_calls, wanted_targets
+from core.decisions.account_targets import asks_for_less, needs_calls, pursued_symbols, wanted_targets
 from core.decisions.fold_journal import LOST_ORDERS_REMEMBERED, apply
 from core.decisions.judge_position import PositionJudgement, Whose
 from core.decisions.limit_source import limit_source
@@ -286,6 +286,30 @@ def test_an_account_that_wants_nothing_is_read_only_while_something_may_be_held(
 
 
 @pytest.mark.parametrize(
+    ("ledger", "is_wanted", "is_pursued"),
+    [
+        (FLAT, False, False),
+        (FLAT, True, True),
+        (replace(FLAT, confirmed=0), False, True),
+        (replace(FLAT, owned=D("0.001")), False, True),
+        (NOTHING, True, False),
+    ],
+)
+def test_what_is_wanted_or_not_over_is_kept_in_line(ledger: SymbolLedger, *, is_wanted: bool, is_pursued: bool) -> None:
+    wanted = {BTC: MergedTarget(BTC, D(0), D(3))} if is_wanted else {}
+
+    assert pursued_symbols(wanted, [ledger]) == ([BTC] if is_pursued else [])
+
+
+def test_exits_overtake_entries() -> None:
+    eth = Symbol("ETHUSDT")
+    grows, shrinks = replace(NOTHING, decision=MADE), SymbolLedger(ACCOUNT, eth, MADE, D("0.07"))
+    wanted = {symbol: MergedTarget(symbol, D("0.1"), D(3)) for symbol in (BTC, eth)}
+
+    assert pursued_symbols(wanted, [grows, shrinks]) == [eth, BTC]
+
+
+@pytest.mark.parametrize(
     ("owned", "decision", "depth", "less"),
     [
         ("0.06", MADE, "0.1", False),
@@ -297,6 +321,7 @@ def test_an_account_that_wants_nothing_is_read_only_while_something_may_be_held(
         ("-0.06", replace(MADE, depth=D("-0.1")), "-0.1", False),
         ("0.06", None, "0.1", False),
         ("0.06", None, "-0.1", True),
+        ("0.06", None, "0", True),
         ("0", MADE, "0.09", False),
         ("0", None, "0", False),
     ],

@@ -152,6 +152,21 @@ def test_an_increase_that_the_disk_did_not_keep_is_not_in_flight(tmp_path: Path)
     live(tmp_path, story)
 
 
+def test_a_reduction_that_the_disk_did_not_keep_is_not_in_flight_under_its_first_id(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        executor, ids = executor_of(world), []
+        await send(world, executor)
+        world.exchange.on_submit = lambda intent: ids.append(intent.client_order_id)
+        world.disk.is_full = True
+        world.exchange.inject("find", Fault.LOOKUP_FAILS)
+        assert isinstance(await send(world, executor, SELL, is_urgent=True), Unsettled)
+
+        assert [record.intent.client_order_id for record in world.ledger().unsettled] == ids
+        assert len(ids) == 1
+
+    live(tmp_path, story)
+
+
 def test_not_found_counts_from_the_end_of_the_window_on(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.exchange.latency_seconds = 0.0
