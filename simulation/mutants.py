@@ -37,8 +37,8 @@ class MutationReport:
         survivors: Those that nothing noticed.
         untouched: Those of them whose statement no test runs.
         stopped: Those that were noticed because a test did not end.
-        unfinished: Those that were not decided when the time was up. They count as not noticed.
-        modules: Per file how many were chosen and how many were noticed.
+        unfinished: How many were not decided when the time was up. They count as not noticed in `score` alone.
+        modules: Per file how many were decided and how many were noticed.
     """
 
     possible: int
@@ -49,13 +49,19 @@ class MutationReport:
     survivors: Sequence[Mutant]
     untouched: Sequence[Mutant]
     stopped: Sequence[Mutant]
-    unfinished: Sequence[Mutant]
+    unfinished: int
     modules: Mapping[str, tuple[int, int]]
 
     @property
     def score(self) -> float:
         """The share that was noticed, 0 to 1; 0 where none was tried."""
         return self.killed / self.tried if self.tried else 0.0
+
+    @property
+    def score_of_decided(self) -> float:
+        """The same of those that were decided: of a run that was stopped, a random sample of all."""
+        decided = self.tried - self.unfinished
+        return self.killed / decided if decided else 0.0
 
 
 def all_mutants() -> list[Mutant]:
@@ -86,12 +92,12 @@ def try_mutants(sample: int, seed: int, jobs: int, budget_seconds: float, kept: 
     verdicts = _Verdicts(kept, everything)
     trials = {one: trial for one, trial in verdicts.read().items() if one in chosen}
     rest = [one for one in chosen if one not in trials]
-    for trial in try_all(rest, jobs, time.monotonic() + budget_seconds) if rest else ():
+    for trial in try_all(rest, jobs, time.monotonic() + budget_seconds) if rest and budget_seconds > 0 else ():
         trials[trial.mutant] = trial
         verdicts.keep(trial)
         if not trial.killer:
             sys.stderr.write(f"{len(trials)} of {len(chosen)}: {_told(trial)}\n")
-    chosen_in = Counter(one.path for one in chosen)
+    decided_in = Counter(one.path for one in trials)
     killed_in = Counter(one.mutant.path for one in trials.values() if one.killer)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return MutationReport(
@@ -103,8 +109,8 @@ def try_mutants(sample: int, seed: int, jobs: int, budget_seconds: float, kept: 
         survivors=_in_order(one.mutant for one in trials.values() if not one.killer),
         untouched=_in_order(one.mutant for one in trials.values() if not one.killer and one.tests == 0),
         stopped=_in_order(one.mutant for one in trials.values() if one.killer == OUT_OF_TIME),
-        unfinished=_in_order(one for one in chosen if one not in trials),
-        modules={path: (chosen_in[path], killed_in[path]) for path in sorted(chosen_in)},
+        unfinished=len(chosen) - len(trials),
+        modules={path: (decided_in[path], killed_in[path]) for path in sorted(decided_in)},
     )
 
 
@@ -154,7 +160,8 @@ def main(arguments: Sequence[str]) -> int:
     sample, seed, jobs = (int(one) for one in arguments[:3])
     budget_seconds = float(arguments[3]) if arguments[3:] else float("inf")
     report = try_mutants(sample, seed, jobs, budget_seconds, Path(arguments[4]) if arguments[4:] else None)
-    sys.stdout.write(json.dumps({"score": round(report.score, 3), **asdict(report)}) + "\n")
+    scores = {"score": round(report.score, 3), "score_of_decided": round(report.score_of_decided, 3)}
+    sys.stdout.write(json.dumps({**scores, **asdict(report)}) + "\n")
     return 0
 
 
