@@ -317,14 +317,16 @@ AIMED: Mapping[str, Life] = {
         (30.0, ResendEarlier(SYMBOL)),
         (50.0, StartService(Service.POLLER)),
     ),
-    "the endpoint is started over a mapping that is not valid": _life(
+    "endpoint and poller are started over a mapping that is not valid": _life(
         (5.0, StopService(Service.ENDPOINT)),
+        (5.0, StopService(Service.POLLER)),
         (6.0, SpoilMapping()),
         (7.0, StartService(Service.ENDPOINT)),
+        (7.0, StartService(Service.POLLER)),
         (8.0, _alert("0.9")),
-        (20.0, EditMapping({SYMBOL: SYMBOL})),
-        (21.0, _alert("0.5")),
-        (40.0, ExpectHeld(SYMBOL)),
+        (80.0, EditMapping({SYMBOL: SYMBOL})),
+        (90.0, _alert("0.5")),
+        (120.0, ExpectHeld(SYMBOL)),
     ),
     "a restored journal": _life(
         (5.0, _alert("0.5")),

@@ -43,16 +43,18 @@ class Services:
         self._seed = seed
         self._running: dict[Service, AsyncExitStack] = {}
         self._turned_away: set[Service] = set()
+        self._polling: asyncio.Task[None] | None = None
 
     def is_up(self, service: Service) -> bool:
         """Whether it runs."""
-        return service in self._running
+        has_ended = service is Service.POLLER and self._polling is not None and self._polling.done()
+        return service in self._running and not has_ended
 
     async def start(self, service: Service) -> None:
         """Start it, unless it runs; over a file that is not valid it ends at once and stays down."""
         if self.is_up(service):
             return
-        self._turned_away.discard(service)
+        await self.stop(service)
         stack = AsyncExitStack()
         if service is Service.ENDPOINT:
             webhook = TradingViewService(self._home, self._clock, self._telemetry)
@@ -65,12 +67,14 @@ class Services:
         else:
             record = RecordLog(self._home.raw_signals(BITTENSOR))
             stack.push_async_callback(record.close)
-            stack.push_async_callback(_end, asyncio.create_task(self._poller(record).run()))
+            self._polling = asyncio.create_task(self._poller(record).run())
+            stack.push_async_callback(_end, self._polling)
         self._running[service] = stack
 
     async def start_those_turned_away(self) -> None:
         """Start what a file that was not valid kept from running, as an operator does who has mended it."""
-        for service in sorted(self._turned_away):
+        has_ended = {service for service in self._running if not self.is_up(service)}
+        for service in sorted(self._turned_away | has_ended):
             await self.start(service)
 
     async def stop(self, service: Service) -> None:
