@@ -167,13 +167,14 @@ def _kill(evidence: "Evidence", kills: int, seed: int) -> tuple[bool, str]:
         with tempfile.TemporaryDirectory(prefix="kills-") as home:
             return asdict(asyncio.run(kill_for_real(Path(home), count, number)))
 
-    total: dict[str, Any] = {"kills": 0, "alerts": 0, "orders": 0, "wrong": []}
+    total: dict[str, Any] = {"kills": 0, "alerts": 0, "orders": 0, "in_flight": 0, "wrong": []}
     for done, size in _pieces(kills, KILLS_PER_PIECE):
         count, number = round(size), seed + round(done)
         report = evidence.piece(f"kills-{number}-{count}", lambda count=count, number=number: kill(count, number))  # type: ignore[misc]
         total = {name: total[name] + report[name] for name in total}
         evidence.write("kills", {"seed": seed, **total})
-    told = f"{total['kills']} kills, {total['alerts']} alerts, {total['orders']} orders, {len(total['wrong'])} wrong"
+    struck = f"{total['kills']} kills, {total['in_flight']} of them with an order in flight"
+    told = f"{struck}, {total['alerts']} alerts, {total['orders']} orders, {len(total['wrong'])} wrong"
     return not total["wrong"], told
 
 

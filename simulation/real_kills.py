@@ -4,6 +4,7 @@ The exchanges outlive the killed ones, and their ledger says what really happene
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import re
@@ -26,7 +27,9 @@ from core.model.identity import AccountId, Symbol
 from core.model.money import ZERO
 from operations.journal_file import read_only
 from operations.wall_clock import WallClock
+from paper.faults import Fault, FaultKind
 from paper.house import PaperHouse
+from paper.ledger import Entry
 from signal_processors.day_files import Record, read_records
 from simulation.loopback import ROOT, free_port
 
@@ -35,6 +38,17 @@ EXCHANGES = ("bybit", "kucoin")
 WEIGHT = Decimal("0.2")
 PATIENCE_SECONDS = 90.0
 ENGINE, ENDPOINT = "engine", "endpoint"
+ORDER_SECONDS = 0.2
+"""How long an order is on its way, so that some kills come in between."""
+
+STRUCK_AT_THE_START = 0.2
+"""The share of kills that do not wait until the engine has begun its work."""
+
+STRUCK_AT_AN_ORDER = 0.6
+"""The share of the engine's kills that wait for an order to be sent."""
+
+ORDER_PATIENCE_SECONDS = 15.0
+"""So long at most: the alert may ask for what is held already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +59,21 @@ class KillReport:
         kills: How many processes were killed.
         alerts: How many alerts were answered 200.
         orders: How many orders the exchanges took.
+        in_flight: How many kills of the engine left an order behind whose outcome it did not know.
         wrong: What was lost, doubled or left wrong.
     """
 
     kills: int
     alerts: int
     orders: int
+    in_flight: int
     wrong: Sequence[str]
 
 
 async def kill_for_real(folder: Path, kills: int, seed: int = 1) -> KillReport:
     """Kill the engine and the endpoint again and again while alerts come in, then look at what is left."""
     house = PaperHouse(WallClock(), seed=seed)
+    house.faults.add(Fault(FaultKind.LATENCY, endpoint="create_order", count=None, seconds=ORDER_SECONDS))
     served = await house.serve(0)
     try:
         fire = _Fire(Home(folder), house, f"http://127.0.0.1:{served.port}", random.Random(seed))
@@ -75,6 +92,10 @@ class _Fire:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._acknowledged: list[tuple[str, Decimal]] = []
         self._sent = 0
+        self._in_flight = 0
+        self._asked_before = 0
+        self._sent_orders = 0
+        house.ledger.observers.append(self._observe)
         self._key = ""
         self._write_home(base_url)
 
@@ -85,13 +106,37 @@ class _Fire:
                 await self._start(ENGINE)
                 for _ in range(kills):
                     await self._post_until_acknowledged(session)
+                    if self._chance.random() >= STRUCK_AT_THE_START:
+                        await self._wait_for_the_engine()
                     await self._kill_under_fire(session)
                 await self._post_until_acknowledged(session)
                 wrong = await self._look()
         finally:
             await self._end()
         orders = self._house.ledger.count("order")
-        return KillReport(kills, len(self._acknowledged), orders, [*wrong, *self._lost_alerts(), *self._doubled()])
+        wrong += [*self._lost_alerts(), *self._doubled()]
+        return KillReport(kills, len(self._acknowledged), orders, self._in_flight, wrong)
+
+    def _observe(self, entry: Entry) -> None:
+        self._sent_orders += entry.kind == "request" and entry.facts["endpoint"] == "create_order"
+
+    async def _wait_for_an_order(self) -> None:
+        """Until the engine sends one."""
+        before, loop = self._sent_orders, asyncio.get_running_loop()
+        until = loop.time() + ORDER_PATIENCE_SECONDS
+        while self._sent_orders == before and loop.time() < until:  # noqa: ASYNC110 - another process is waited for
+            await asyncio.sleep(0.02)
+
+    async def _wait_for_the_engine(self) -> None:
+        """Until it has asked the exchanges something since its start."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self._house.ledger.count("request") <= self._asked_before:  # noqa: ASYNC110 - another process is waited for
+                await asyncio.sleep(0.02)
+
+    def _count_in_flight(self) -> None:
+        """Whether the engine that was killed left an order whose outcome it did not know."""
+        with contextlib.suppress(StorageFailure), read_only(self._home.journal) as journal:
+            self._in_flight += any(journal.ledger(AccountId(name), SYMBOL).unsettled for name in EXCHANGES)
 
     def _write_home(self, base_url: str) -> None:
         home = self._home
@@ -131,11 +176,16 @@ class _Fire:
     async def _kill_under_fire(self, session: aiohttp.ClientSession) -> None:
         victim = self._chance.choice((ENGINE, ENGINE, ENDPOINT))
         posting = asyncio.create_task(self._post(session))
+        if victim == ENGINE and self._chance.random() < STRUCK_AT_AN_ORDER:
+            await self._wait_for_an_order()
         await asyncio.sleep(self._chance.random() * self._chance.choice((0.02, 0.3, 1.0)))
         process = self._processes[victim]
         process.send_signal(signal.SIGKILL)
         await process.wait()
         await asyncio.gather(posting, return_exceptions=True)
+        if victim == ENGINE:
+            self._count_in_flight()
+            self._asked_before = self._house.ledger.count("request")
         await self._start(victim)
 
     async def _post(self, session: aiohttp.ClientSession) -> bool:
