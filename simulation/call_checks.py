@@ -26,7 +26,7 @@ LEFT_ALONE_SECONDS = 1.0
 """The least time for which a limit is heeded where the exchange names none."""
 
 BUDGET_SECONDS = 60.0
-"""After a start the budgets are counted anew; what was spent before may be unknown for one window."""
+"""After a start or a step of the clock the limits are counted anew; what was spent may be unknown for one window."""
 
 SPOILING = frozenset(FaultKind) - {
     FaultKind.CLOCK_SKEW,
@@ -147,7 +147,8 @@ class CallChecks:
         if not is_limit or entry.facts["detail"] == "on demand":
             return
         self.limited[entry.exchange] += 1
-        is_new = self._scene.time() - self._scene.engine_since < BUDGET_SECONDS
+        known_since = max(self._scene.engine_since, self._scene.stepped_at)
+        is_new = self._scene.time() - known_since < BUDGET_SECONDS
         if self._scene.journal is not None and not is_new and not self._scene.has_stranger(entry.exchange):
             told = f"{entry.facts['endpoint']} passed the limit {entry.facts['detail']}"
             self._scene.fail(13, f"{entry.exchange}: {told}")

@@ -181,6 +181,7 @@ class Happenings:
                 house.exchanges[name].set_state(self._world.market_of(name, symbol), state)
             case StepClock(seconds=seconds):
                 self._world.clock.step(seconds)
+                self._world.watcher.scene.stepped_at = self._world.watcher.scene.time()
             case BreakNetwork(fault=fault, answers=answers):
                 self._world.sn8.faults.plan(fault, answers)
             case Shock(symbol=symbol, factor=factor):

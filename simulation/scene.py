@@ -76,6 +76,7 @@ class Scene:
         stranger_tags: With what the order ids of other installations in this world begin.
         strangers_until: Until when another installation may have been at work, by exchange.
         engine_since: When the engine that runs was started.
+        stepped_at: When the wall clock was last stepped, by which the exchanges count their limits too.
     """
 
     house: PaperHouse
@@ -88,6 +89,7 @@ class Scene:
     stranger_tags: set[str] = field(default_factory=set)
     strangers_until: dict[str, float] = field(default_factory=dict)
     engine_since: float = NEVER
+    stepped_at: float = NEVER
 
     def fail(self, invariant: int, told: str) -> None:
         """Note a broken rule."""
