@@ -25,7 +25,8 @@ ANOTHER_ENGINE = "another engine"
 def gaps_of(world: WholeWorld, reopened: set[tuple[str, Symbol]]) -> list[tuple[str, bool]]:
     """Every position that is not where it should be and names no reason, and whether it is too large for long.
 
-    That a market trades again is found out at the next full check, so a reduction there may take that long.
+    That a market trades again is found out at the next full check, so a reduction there may take that long. A partial
+    reduction whose answer was lost waits until its not-found window has closed, since twice would be too much of it.
 
     Args:
         world: The world.
@@ -36,7 +37,8 @@ def gaps_of(world: WholeWorld, reopened: set[tuple[str, Symbol]]) -> list[tuple[
         ledger = world.engine.journal.ledger(account, symbol) if world.engine else None
         wanted = ledger.decision.quantity if ledger and ledger.decision else ZERO
         is_larger = abs(world.watcher.held((account, symbol))) > abs(wanted)
-        gaps.append((told, is_larger and (account.exchange, symbol) not in reopened))
+        is_for_long = (account.exchange, symbol) not in reopened and not (ledger and _waits_for_its_window(ledger))
+        gaps.append((told, is_larger and is_for_long))
     return gaps if world.engine else [("no engine runs", False)]
 
 
@@ -73,6 +75,11 @@ def _merge(world: WholeWorld) -> Merge:
     if engine is None:
         return Merge({}, {})
     return merge_signals(engine.config.load(), engine.manager.judged_sources())
+
+
+def _waits_for_its_window(ledger: SymbolLedger) -> bool:
+    is_partial = ledger.decision is not None and ledger.decision.quantity != ZERO
+    return is_partial and any(record.intent.reduce_only for record in ledger.unsettled)
 
 
 def _has_a_stranger(world: WholeWorld, account: AccountId) -> bool:
