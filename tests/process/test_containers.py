@@ -1,4 +1,4 @@
-"""The files for containers, as far as they can be tried without a container engine: what an image would get and run."""
+"""The files for containers: what an image gets and runs, and, where podman is, the built image and its services."""
 
 import asyncio
 import os
@@ -7,7 +7,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +81,8 @@ def test_the_build_asks_no_registry_and_the_image_runs_as_an_ordinary_user_witho
     assert names == {"TRADE_ENGINE_HOME", "XDG_CONFIG_HOME", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
     assert dict(steps)["STOPSIGNAL"] == "SIGINT"
     assert dict(steps)["ENTRYPOINT"] == '["python"]'
-    assert dict(steps)["ARG"] == f"PYTHON=3.{TARGET_MINOR}"
+    assert dict(steps)["ARG"] == f"BASE_IMAGE=python:3.{TARGET_MINOR}-slim"
+    assert dict(steps)["FROM"] == "${BASE_IMAGE}"
 
 
 def test_the_three_services_are_confined_and_have_the_time_to_stop_that_pm2_gives_them() -> None:
@@ -124,19 +128,10 @@ def test_the_probes_ask_the_ports_that_are_the_defaults_and_kubernetes_asks_the_
 @pytest.mark.process
 @pytest.mark.timeout(900)
 def test_the_documented_wheelhouse_is_enough_for_the_tree_of_the_image_to_run(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "operating.md").read_text().replace("\\\n", " ")
-    (line,) = re.findall(r"^pip download .+$", text, re.MULTILINE)
-    wheelhouse, image = tmp_path / "wheelhouse", tmp_path / "app"
-    download = shlex.split(line.replace("deploy/wheelhouse", str(wheelhouse)))
-    run(sys.executable, "-m", "venv", str(tmp_path / "with-pip"))
-    run(str(tmp_path / "with-pip" / "bin" / "python"), "-m", *download, cwd=ROOT)
-    for name in copied():
-        source, place = ROOT / name, image / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, place)
+    image = tmp_path / "app"
+    copy_the_tree(image)
+    fill_the_wheelhouse(image, tmp_path / "with-pip")
+    wheelhouse = image / "deploy" / "wheelhouse"
 
     run(python_of_the_image(), "-m", "venv", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / "bin" / "python")
@@ -154,6 +149,23 @@ def test_the_documented_wheelhouse_is_enough_for_the_tree_of_the_image_to_run(tm
     assert (written / "signal_weight_config.json").exists()
 
 
+def copy_the_tree(place: Path) -> None:
+    for name in copied():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, place / name)
+
+
+def fill_the_wheelhouse(place: Path, environment: Path) -> None:
+    """Run the documented line in a tree, with the pip of a new environment."""
+    text = (ROOT / "docs" / "operating.md").read_text().replace("\\\n", " ")
+    (line,) = re.findall(r"^pip download .+$", text, re.MULTILINE)
+    run(sys.executable, "-m", "venv", str(environment))
+    run(str(environment / "bin" / "python"), "-m", *shlex.split(line), cwd=place)
+
+
 def python_of_the_image() -> str:
     """An interpreter of the version that the image has; skips where there is none."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
@@ -166,11 +178,15 @@ def python_of_the_image() -> str:
 
 
 def run(*command: str, cwd: Path = ROOT, **variables: str) -> str:
-    hidden = {"PYTHONPATH", "VIRTUAL_ENV", "TRADE_ENGINE_HOME"}
-    environment = {name: text for name, text in os.environ.items() if name not in hidden} | variables
-    ended = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    ended = attempt(*command, cwd=cwd, **variables)
     assert ended.returncode == 0, f"{command}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
     return ended.stdout
+
+
+def attempt(*command: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    hidden = {"PYTHONPATH", "VIRTUAL_ENV", "TRADE_ENGINE_HOME"}
+    environment = {name: text for name, text in os.environ.items() if name not in hidden} | variables
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
 
 
 @pytest_asyncio.fixture
@@ -220,3 +236,164 @@ async def test_every_probe_succeeds_while_its_service_works_and_fails_when_it_is
             services.check()
     await services.stop()
     assert await answers() == dict.fromkeys(SERVICES, False)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The image, built by podman-compose in a store of its own, and the tree it was built from."""
+
+    work: Path
+
+    @property
+    def tree(self) -> Path:
+        return self.work / "tree"
+
+    def podman(self, *command: str) -> str:
+        return run("podman", *command, cwd=self.tree, **self.variables)
+
+    def compose(self, *command: str) -> str:
+        program = str(self.work / "venv" / "bin" / "podman-compose")
+        return run(program, "-f", "deploy/docker-compose.yml", *command, cwd=self.tree, **self.variables)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        names = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf", "TMPDIR": "tmp"}
+        return {name: str(self.work / file) for name, file in names.items()}
+
+    def prepare(self) -> None:
+        """A store of its own, and no limit that a confined machine forbids to raise."""
+        for name in ("tmp", "networks", "tree/deploy"):
+            (self.work / name).mkdir(parents=True)
+        storage = f'driver = "overlay"\nrunroot = "{self.work}/run"\ngraphroot = "{self.work}/graph"\n'
+        (self.work / "storage.conf").write_text(f"[storage]\n{storage}")
+        own = f'tmp_dir = "{self.work}/libpod"\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+        limits = 'default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\nlog_driver = "k8s-file"\n'
+        networks = f'[network]\nnetwork_config_dir = "{self.work}/networks"\n'
+        (self.work / "containers.conf").write_text(f"[containers]\n{limits}[engine]\n{own}{networks}")
+
+    def build(self) -> None:
+        """A base from Debian in place of Docker Hub's, then the documented wheelhouse and build, without a network."""
+        base = self.work / "base"
+        packages = "--include=python3,python3-pip,python3-venv,ca-certificates"
+        run("debootstrap", "--variant=minbase", packages, DEBIAN, str(base), "http://deb.debian.org/debian")
+        (base / f"usr/lib/python3.{TARGET_MINOR}/EXTERNALLY-MANAGED").unlink()
+        (base / "usr/bin/python").symlink_to("python3")
+        run("tar", "-C", str(base), "-cf", str(self.work / "base.tar"), ".")
+        self.podman("import", str(self.work / "base.tar"), "localhost/base")
+        copy_the_tree(self.tree)
+        for name in ("Dockerfile", "Dockerfile.dockerignore", "docker-compose.yml"):
+            shutil.copy(DEPLOY / name, self.tree / "deploy" / name)
+        for name in ("credentials.json", ".env", "deploy/secret", "state/key"):
+            (self.tree / name).parent.mkdir(exist_ok=True)
+            (self.tree / name).write_text(DECOY)
+        fill_the_wheelhouse(self.tree, self.work / "venv")
+        run(str(self.work / "venv" / "bin" / "pip"), "install", "--quiet", "podman-compose==1.6.0")
+        # Podman of Debian 12 looks for no Dockerfile.dockerignore of its own accord.
+        told = "--network none --ignorefile deploy/Dockerfile.dockerignore"
+        self.compose(f"--podman-build-args={told}", "build", "--build-arg", "BASE_IMAGE=localhost/base")
+
+    def remove(self) -> None:
+        for command in (("rm", "--all", "--force"), ("volume", "rm", "--all", "--force"), ("rmi", "--all", "--force")):
+            attempt("podman", *command, cwd=self.work, **self.variables)
+        attempt("umount", str(self.work / "graph" / "overlay"))
+        shutil.rmtree(self.work)
+
+
+DEBIAN = "trixie"
+"""The release whose python3 is the image's."""
+DECOY = "a secret that must never be in an image"
+CHILDREN = "[os.kill(int(p), {}) for p in os.listdir('/proc') if p.isdigit() and int(p) not in (1, os.getpid())]"
+
+
+@pytest.fixture(scope="module")
+def built() -> Iterator[Built]:
+    missing = [name for name in ("podman", "runc", "catatonit", "debootstrap") if not shutil.which(name)]
+    if missing or os.geteuid() != 0:
+        pytest.skip(f"as root, with: apt-get install podman runc catatonit debootstrap (missing: {missing})")
+    image = Built(Path(tempfile.mkdtemp(prefix="te-image-")))
+    try:
+        image.prepare()
+        image.build()
+        yield image
+    finally:
+        image.remove()
+
+
+@pytest.mark.full
+@pytest.mark.process
+@pytest.mark.timeout(1500)
+def test_the_image_built_without_a_network_holds_the_product_and_no_secret(built: Built) -> None:
+    held = built.podman("run", "--rm", "trade-engine", "-c", "import os; print(os.getuid(), *os.listdir('/app'))")
+    assert held.split()[0] == "1000"
+    assert sorted(held.split()[1:]) == sorted(copied())
+    archive = built.work / "image.tar"
+    built.podman("save", "--output", str(archive), "trade-engine")
+    content = archive.read_bytes()
+    assert (ROOT / "execute_trades.py").read_bytes() in content
+    assert DECOY.encode() not in content
+    assert DECOY not in built.podman("history", "--no-trunc", "trade-engine")
+
+
+@pytest.mark.full
+@pytest.mark.process
+@pytest.mark.timeout(1500)
+async def test_the_services_of_the_built_image_run_confined_are_probed_and_stop_when_told(built: Built) -> None:
+    clock = WallClock()
+    web, sn8_port = await serve_sn8(Sn8Server(Sn8World(5, clock.now(), 24), clock, {SN8_KEY: 100}), 0)
+    try:
+        await asyncio.to_thread(live_in_containers, built, sn8_port)  # noqa: TID251 - it waits for other processes
+    finally:
+        await web.cleanup()
+
+
+def live_in_containers(built: Built, sn8_port: int) -> None:
+    """The documented commands on the compose file, with its ports moved to free ones."""
+    file, probe, webhook = built.tree / "deploy" / "docker-compose.yml", free_port(), free_port()
+    script = "signal_processors/bittensor_processor.py"
+    moved = file.read_text().replace(":8000/", f":{webhook}/").replace(":9312/", f":{probe}/")
+    file.write_text(moved.replace(f'"{script}"', f'"{script}", "--metrics-port", "{probe}"'))
+    for name in SERVICES:
+        assert "sage" in built.compose("run", "--rm", name, compose()["services"][name]["command"][0], "--help")
+    built.compose("run", "--rm", "trade-engine", "-m", "commands", "init", "--paper", "--non-interactive")
+
+    data = Path(built.podman("volume", "inspect", "--format", "{{.Mountpoint}}", "trade-engine_data").strip())
+    home = write_defaults(data, sn8_port)
+    ports = {"port": webhook, "metrics_port": 0}
+    write_atomically(home.engine_settings, format_json({"metrics": {"is_enabled": False}, "webhook": ports}))
+    for path in data.rglob("*"):
+        os.chown(path, 1000, 1000)
+    built.compose("run", "--rm", "trade-engine", "-m", "commands", "config", "check")
+
+    built.compose("up", "-d", "--no-build")
+    containers = {name: f"trade-engine_{name}_1" for name in SERVICES}
+    until_probes_say(built, containers, healthy=True)
+    for container in containers.values():
+        status = built.podman("exec", container, "python", "-c", "print(open('/proc/self/status').read())")
+        facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert (facts["Uid"].split()[0], int(facts["CapBnd"], 16), facts["NoNewPrivs"]) == ("1000", 0, "1")
+        command = ("podman", "exec", container, "touch", "/app/x")
+        assert "Read-only file system" in attempt(*command, cwd=built.tree, **built.variables).stderr
+    engine = containers["trade-engine"]
+    for signal, word, healthy in ((19, "halt", False), (18, "resume", True)):
+        for container in containers.values():
+            if container != engine:
+                built.podman("exec", container, "python", "-c", f"import os; {CHILDREN.format(signal)}")
+        built.podman("exec", engine, "python", "-m", "commands", word)
+        until_probes_say(built, containers, healthy=healthy)
+
+    built.compose("stop")
+    states = {name: built.podman("inspect", "--format", "{{.State.ExitCode}}", box) for name, box in containers.items()}
+    assert {name: state.strip() for name, state in states.items()} == dict.fromkeys(SERVICES, "0")
+    logged = attempt("podman", "logs", engine, cwd=built.tree, **built.variables)
+    assert "engine stopped" in logged.stdout + logged.stderr
+
+
+def until_probes_say(built: Built, containers: dict[str, str], *, healthy: bool) -> None:
+    def answer(container: str) -> bool:
+        command = ("podman", "healthcheck", "run", container)
+        return attempt(*command, cwd=built.tree, **built.variables).returncode == 0
+
+    deadline = time.monotonic() + 2 * PATIENCE_SECONDS
+    while (said := {name: answer(box) for name, box in containers.items()}) != dict.fromkeys(SERVICES, healthy):
+        logs = {name: built.podman("logs", "--tail", "5", box) for name, box in containers.items()}
+        assert time.monotonic() < deadline, f"probes say {said}, want {healthy}: {logs}"
