@@ -167,6 +167,14 @@ def test_what_the_engine_restricted_may_shrink_and_not_grow() -> None:
     assert permit_trade(SELL, D("0.06"), shrunk, OURS, "") == SELL
 
 
+@pytest.mark.parametrize("reduce_only", [False, True])
+def test_beside_an_unsettled_order_nothing_grows(*, reduce_only: bool) -> None:
+    buy = replace(SELL, side=Side.BUY, purpose=Purpose.INCREASE)
+    held = ledger("0.06", decision=MADE, orders=(in_flight(Side.SELL, "0.03", reduce_only=reduce_only),))
+
+    assert permit_trade(buy, D("0.06"), held, OURS, "") == Blocked("an order is still unsettled")
+
+
 def test_beside_an_unsettled_reduction_no_other_is_sent() -> None:
     held = ledger("0.06", decision=MADE, orders=(in_flight(Side.SELL, "0.03", reduce_only=True),))
 
