@@ -42,7 +42,7 @@ def found() -> dict[str, list[int]]:
     return places
 
 
-def test_no_file_of_state_is_written_in_place() -> None:
+def test_fault_72_no_file_of_state_is_written_in_place() -> None:
     assert set(found()) - set(ALLOWED) == set()
 
 

@@ -31,7 +31,7 @@ def test_every_known_code_is_in_the_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_each_code_means_on_an_order_what_the_table_says(name: str) -> None:
+def test_fault_42_each_code_means_on_an_order_what_the_table_says(name: str) -> None:
     async def scene(bench: Bench) -> None:
         await bench.ready()
         await bench.settle_settings()
@@ -48,6 +48,29 @@ def test_each_code_means_on_an_order_what_the_table_says(name: str) -> None:
                 assert isinstance(outcome, UnknownOutcome), (code, outcome)
             await bench.pause(61)
         assert await bench.position() is None
+
+    play(name, scene)
+
+
+NO_PROOF = {
+    "bybit": "10016 987654",
+    "blofin": "500 103013 987654",
+    "kucoin": "500000 987654",
+    "mexc": "500 987654",
+}
+"""Codes of an exchange's own trouble, of which ccxt makes a definite refusal, and one that nobody knows."""
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_fault_42_a_code_that_proves_nothing_leaves_an_order_unknown(name: str) -> None:
+    async def scene(bench: Bench) -> None:
+        await bench.ready()
+        await bench.settle_settings()
+        for code in NO_PROOF[name].split():
+            bench.break_next(Fault(FaultKind.REFUSED, endpoint="create_order", code=code))
+            outcome = await bench.exchange.submit_order(bench.intent(Side.BUY, "0.02"))
+            assert isinstance(outcome, UnknownOutcome), (code, outcome)
+            await bench.pause(61)
 
     play(name, scene)
 

@@ -73,7 +73,7 @@ def test_the_list_of_what_we_give_is_the_list_in_the_code() -> None:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_no_secret_is_in_any_outcome_reading_or_repr(name: str) -> None:
+def test_fault_91_no_secret_is_in_any_outcome_reading_or_repr(name: str) -> None:
     secrets: list[str] = []
 
     async def scene(bench: Bench) -> None:
@@ -167,7 +167,7 @@ def test_live_paper_and_sandbox_never_mix(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_a_missing_part_of_the_key_is_named(name: str) -> None:
+def test_fault_34_a_missing_part_of_the_key_is_named(name: str) -> None:
     with pytest.raises(InvalidInput, match="api_key, api_secret"):
         _connect(AccountMode.LIVE, name, api_key="", secret="")
     if find_dialect(name).profile.needs_passphrase:

@@ -58,7 +58,7 @@ async def held(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", EXCHANGES)
 @pytest.mark.parametrize("fault", BREAKING, ids=lambda fault: f"{fault.kind}{fault.status or fault.code or ''}")
-def test_a_broken_read_is_unknown_and_the_next_one_known(name: str, fault: Fault) -> None:
+def test_fault_04_41_a_broken_read_is_unknown_and_the_next_one_known(name: str, fault: Fault) -> None:
     async def scene(bench: Bench) -> None:
         await held(bench)
         for endpoint in ("positions", "balance"):
@@ -78,7 +78,7 @@ def test_a_broken_read_is_unknown_and_the_next_one_known(name: str, fault: Fault
 
 @pytest.mark.parametrize("name", EXCHANGES)
 @pytest.mark.parametrize("endpoint", ["balance", "positions"])
-def test_every_mandatory_field_counts(name: str, endpoint: str) -> None:
+def test_fault_22_every_mandatory_field_counts(name: str, endpoint: str) -> None:
     async def scene(bench: Bench) -> None:
         await held(bench)
         for field in fields_of(name, endpoint):

@@ -122,7 +122,7 @@ BREAKING: dict[str, Breakage] = {
 
 @pytest.mark.parametrize("name", EXCHANGES)
 @pytest.mark.parametrize("kind", BREAKING)
-def test_a_broken_read_is_unknown_and_the_next_one_known(name: str, kind: str) -> None:
+def test_fault_04_41_a_broken_read_is_unknown_and_the_next_one_known(name: str, kind: str) -> None:
     async def scene(foreign: Foreign) -> None:
         exchange = (await foreign.ready()).exchange
         await foreign.trade(Side.BUY, "0.02")
@@ -141,7 +141,7 @@ def test_a_broken_read_is_unknown_and_the_next_one_known(name: str, kind: str) -
 
 @pytest.mark.parametrize("name", EXCHANGES)
 @pytest.mark.parametrize("what", ["balance", "positions"])
-def test_every_mandatory_field_counts(name: str, what: str) -> None:
+def test_fault_22_every_mandatory_field_counts(name: str, what: str) -> None:
     async def scene(foreign: Foreign) -> None:
         exchange = (await foreign.ready()).exchange
         await foreign.trade(Side.BUY, "0.02")
@@ -219,7 +219,7 @@ def refusing(name: str, code: str) -> Change:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_each_code_means_on_an_order_what_the_table_says(name: str) -> None:
+def test_fault_42_each_code_means_on_an_order_what_the_table_says(name: str) -> None:
     async def scene(foreign: Foreign) -> None:
         exchange = (await foreign.ready()).exchange
         for code, meaning in find_dialect(name).profile.codes.items():
@@ -385,7 +385,7 @@ def test_every_call_has_a_deadline_cancelling_ends_it_and_nothing_outlives_the_c
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_no_secret_is_in_any_outcome_reading_or_repr(name: str) -> None:
+def test_fault_91_no_secret_is_in_any_outcome_reading_or_repr(name: str) -> None:
     async def scene(foreign: Foreign) -> None:
         exchange = (await foreign.ready()).exchange
         shown = [repr(exchange), repr(vars(exchange.connection)["_keys"])]

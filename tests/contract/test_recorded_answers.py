@@ -1,6 +1,7 @@
 """What the exchanges themselves answered, as far as it was recorded or documented, read into our words."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,11 +32,12 @@ def answer(name: str, *, in_list: bool = False) -> dict[str, Any]:
     return {**body, "data": [body["data"]]} if in_list else body
 
 
-def replay(name: str, answers: Mapping[str, object]) -> CcxtExchange:
+def replay(name: str, answers: Mapping[str, object] | Replay) -> CcxtExchange:
     settings = AccountSettings(AccountId(name), AccountMode.PAPER, api_key="key", secret="secret", passphrase="phrase")
     urls = find_dialect(name).urls("http://recorded.invalid")
     clock = VirtualClock(asyncio.get_running_loop())
-    return connect(settings, clock, ToldFacts(), session=Replay(answers), urls=urls)
+    session = answers if isinstance(answers, Replay) else Replay(answers)
+    return connect(settings, clock, ToldFacts(), session=session, urls=urls)
 
 
 BYBIT = {
@@ -219,7 +221,7 @@ def page_of(symbol: str, cursor: str) -> dict[str, Any]:
     return {**body, "result": {"list": [row], "nextPageCursor": cursor, "category": "linear"}}
 
 
-def test_positions_are_paged_to_the_end_and_unknown_when_a_page_is_missing() -> None:
+def test_fault_23_positions_are_paged_to_the_end_and_unknown_when_a_page_is_missing() -> None:
     async def scene() -> None:
         both = InTurn([page_of("BTCUSDT", "next"), page_of("ETHUSDT", "")])
         positions = await replay("bybit", {**BYBIT, "position/list": both}).read_positions()
@@ -228,5 +230,60 @@ def test_positions_are_paged_to_the_end_and_unknown_when_a_page_is_missing() -> 
         assert isinstance(await replay("bybit", {**BYBIT, "position/list": first}).read_positions(), Unknown)
         endless = InTurn(page_of("SOLUSDT", "next") for _ in range(100))
         assert isinstance(await replay("bybit", {**BYBIT, "position/list": endless}).read_positions(), Unknown)
+
+    run_virtually(scene())
+
+
+EMPTY: dict[str, tuple[str, dict[str, Any], str, tuple[object, object]]] = {
+    "bybit": (
+        "position/list",
+        {"retCode": 0, "retMsg": "OK", "result": {"list": [], "nextPageCursor": "", "category": "linear"}},
+        "retCode",
+        (10006, 987654),
+    ),
+    "blofin": ("account/positions", {"code": "0", "msg": "success", "data": []}, "code", ("152002", "987654")),
+    "kucoin": ("v1/positions", {"code": "200000", "data": []}, "code", ("429000", "987654")),
+    "mexc": ("open_positions", {"success": True, "code": 0, "data": []}, "code", (510, 987654)),
+}
+"""By exchange: the path, how it says that nothing is held, and a known and an unknown code that say otherwise."""
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_fault_04_an_empty_list_beside_an_error_code_is_unknown_and_never_flat(name: str) -> None:
+    path, flat, field, codes = EMPTY[name]
+
+    async def scene() -> None:
+        assert must_know(await replay(name, {**WORLDS[name], path: flat}).read_positions()) == {}
+        for code in codes:
+            answers = {**WORLDS[name], path: {**flat, field: code}}
+            assert isinstance(await replay(name, answers).read_positions(), Unknown), code
+
+    run_virtually(scene())
+
+
+REDUCE_ONLY: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
+    "bybit": ("order/create", {"side": "Sell", "reduceOnly": True}, {"side": "Sell", "reduceOnly": False}),
+    "blofin": ("trade/order", {"side": "sell", "reduceOnly": "true"}, {"side": "sell", "reduceOnly": "false"}),
+    "kucoin": ("v1/orders", {"side": "sell", "reduceOnly": True}, {"side": "sell", "reduceOnly": False}),
+    "mexc": ("order/create", {"side": 4}, {"side": 3}),
+}
+"""By exchange: the path of orders, and how a sale that only reduces and one that may open are marked there."""
+
+
+@pytest.mark.parametrize("name", REDUCE_ONLY)
+def test_fault_21_a_reduction_is_an_ordinary_order_marked_so_in_the_exchanges_own_words(name: str) -> None:
+    path, reducing, opening = REDUCE_ONLY[name]
+
+    async def scene() -> None:
+        session = Replay(WORLDS[name])
+        exchange = replay(name, session)
+        for reduce_only, marked in ((True, reducing), (False, opening)):
+            cid = ClientOrderId(f"clos{reduce_only:d}{'a' * 27}")
+            intent = OrderIntent(
+                cid, exchange.account, BTC, Side.SELL, Decimal("0.02"), reduce_only, ISOLATED, Decimal(3), 1
+            )
+            assert isinstance(await exchange.submit_order(intent), Accepted)
+            (sent,) = [json.loads(body) for asked, body in session.requests if asked.endswith(path) and cid in body]
+            assert {field: sent[field] for field in marked} == marked
 
     run_virtually(scene())

@@ -25,7 +25,8 @@ from signal_processors.depth_files import publish_frame
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
 PATIENCE_SECONDS = 60.0
-STOP_SECONDS = 2.0
+STOP_SECONDS = 1.5
+"""From the signal to the end of the process: what pm2 and people are promised."""
 TRADINGVIEW = SourceName("tradingview")
 
 
@@ -68,7 +69,10 @@ async def until_told(home: Home, event: str, times: int = 1) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_it_waits_for_its_sources_trades_when_they_speak_and_ends_with_ctrl_c(home: Home) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_waits_for_its_sources_trades_when_they_speak_and_ends_within_a_second_and_a_half(
+    home: Home, number: signal.Signals
+) -> None:
     async with engine(home) as process:
         await until_told(home, "account looked at", 4)
         now = WallClock().now()
@@ -76,7 +80,7 @@ async def test_it_waits_for_its_sources_trades_when_they_speak_and_ends_with_ctr
         publish_frame(home, SourceFrame(TRADINGVIEW, 1, now, now, now, SourceStatus.OK, "", True, (signal_of_now,)))
         await until_told(home, "target confirmed", 4)
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         async with asyncio.timeout(STOP_SECONDS):
             assert await process.wait() == 0
 

@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from commands.demo_defaults import EXCHANGES
 from commands.demo_services import ROOT, Service, Services, free_port
-from config.files import format_json, write_atomically
+from config.files import PRIVATE_MODE, format_json, write_atomically
 from config.home import Home
 from core.model.events import OrderIntended
 from core.model.failures import StorageFailure
@@ -38,8 +38,8 @@ BTC = Symbol("BTCUSDT")
 WEIGHT = Decimal("0.5")
 ACCOUNTS = [AccountId(exchange) for exchange in EXCHANGES]
 PATIENCE_SECONDS = 90.0
-STOP_SECONDS = 20.0
-"""An idle machine needs less than two."""
+STOP_SECONDS = 1.5
+"""From the signal to the end of the process, also while orders are under way."""
 LONG, LONGER = ("long", "buy", "5.8/100"), ("long", "buy", "7.5/100")
 SHORT, SHORTER = ("short", "sell", "-5.8/100"), ("short", "sell", "-7.5/100")
 EXIT_LONG, EXIT_SHORT = ("flat", "sell", "Exit @ 3263.55"), ("flat", "buy", "Exit @ 3263.55")
@@ -203,8 +203,9 @@ async def start_engine(home: Home) -> asyncio.subprocess.Process:
     )
 
 
-async def test_ctrl_c_among_orders_ends_with_0_and_the_next_start_finishes_them_and_doubles_none(
-    tmp_path: Path,
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_stop_among_orders_ends_with_0_at_once_and_the_next_start_finishes_them_and_doubles_none(
+    tmp_path: Path, number: signal.Signals
 ) -> None:
     home, now = write_home(tmp_path / "home"), WallClock().now()
     source = SourceName("tradingview")
@@ -218,7 +219,7 @@ async def test_ctrl_c_among_orders_ends_with_0_and_the_next_start_finishes_them_
             engine = await start_engine(home)
             try:
                 await until(is_enough)
-                engine.send_signal(signal.SIGINT)
+                engine.send_signal(number)
                 async with asyncio.timeout(STOP_SECONDS):
                     assert await engine.wait() == 0
             finally:
@@ -232,7 +233,14 @@ def run(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TRADE_ENGINE_HOME": str(home.path)}
     command = (sys.executable, *arguments)
     return subprocess.run(  # noqa: S603 - our own entry scripts
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -247,6 +255,21 @@ def test_an_invalid_weight_file_stops_the_start_with_path_field_value_and_code_7
     assert ended.returncode == 78
     for part in (str(home.signal_weights), "leverage", "50"):
         assert part in ended.stderr
+    assert not home.journal.exists()
+
+
+def test_fault_34_a_key_without_its_secret_stops_the_start_with_code_78_and_asks_nobody(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    write_atomically(home.credentials, format_json({"bybit": {"api_key": "CANARY-of-the-key"}}), PRIVATE_MODE)
+
+    ended = run(home, "execute_trades.py")
+
+    assert ended.returncode == 78, "pm2 and systemd start every other code again"
+    for part in (str(home.credentials), "bybit", "api_secret"):
+        assert part in ended.stderr
+    assert ended.stdout == ""
+    assert "CANARY" not in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert not home.journal.exists()
 
 

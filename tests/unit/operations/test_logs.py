@@ -46,7 +46,7 @@ def test_an_event_is_one_json_line_with_its_facts(log_folder: Path) -> None:
     assert str(line["timestamp"]).endswith("Z")
 
 
-def test_no_registered_secret_is_written_by_us_by_others_or_in_a_traceback(log_folder: Path) -> None:
+def test_fault_91_no_registered_secret_is_written_by_us_by_others_or_in_a_traceback(log_folder: Path) -> None:
     set_up_logs("engine", log_folder)
     logs.redactor.register(["canary-7f3a91"])
     log = structlog.stdlib.get_logger("ours")

@@ -46,7 +46,7 @@ def test_the_engines_and_the_webhooks_default_ports_are_those_that_are_scraped()
     assert settings.webhook.metrics_port == METRICS_PORTS["tradingview-endpoint"]
 
 
-async def test_a_blocked_loop_is_measured_and_told() -> None:
+async def test_fault_38_a_blocked_loop_is_measured_and_told() -> None:
     told, lags = ToldFacts(), list[float]()
     watch = asyncio.create_task(watch_loop_lag(lags.append, told, tell_above_seconds=0.1, watch_seconds=0.05))
     loop = asyncio.get_running_loop()

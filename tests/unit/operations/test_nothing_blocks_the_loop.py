@@ -102,7 +102,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-async def test_from_the_signal_to_four_positions_no_blocking_call_is_made_on_the_loop(home: Home) -> None:
+async def test_fault_38_from_the_signal_to_four_positions_no_blocking_call_is_made_on_the_loop(home: Home) -> None:
     watched = Watched()
 
     held = await trade(home, watched, is_inline=False)

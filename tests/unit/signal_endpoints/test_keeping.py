@@ -144,7 +144,7 @@ async def test_everything_authenticated_is_kept_raw_also_when_it_is_refused(endp
     assert endpoint.service.health()["messages"] == {"refused": 1}
 
 
-async def test_a_pair_is_ordered_across_midnight_and_across_files(tmp_path: Path) -> None:
+async def test_fault_84_a_pair_is_ordered_across_midnight_and_across_files(tmp_path: Path) -> None:
     clock = SetClock(datetime(2026, 3, 1, 23, 59, 50, tzinfo=UTC))
     async with webhook_world(Home(tmp_path), clock) as endpoint:
         await endpoint.post(LONG)
