@@ -116,7 +116,9 @@ class AimedChaos:
                     (later, Alert(symbol, self._chance.choice((Decimal(0), size / 2)))),
                 ]
             case State.BETWEEN:
-                return [(soon, Alert(symbol, size)), (later, Alert(symbol, -size))]
+                # Something else is held meanwhile, else there is nothing in a list of positions that could be damaged.
+                others = [(soon, Alert(name, size)) for name in self._symbols if name != symbol]
+                return [*others, (soon, Alert(symbol, size)), (later, Alert(symbol, -size))]
             case State.STARTING:
                 restart = Restart(is_crash=self._chance.random() < 0.8)
                 return [(0.0, Alert(symbol, size))] * needs_order + [(soon, restart)]
