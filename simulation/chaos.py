@@ -35,6 +35,7 @@ from simulation.actions import (
     StopService,
 )
 from simulation.aimed_chaos import AimedChaos
+from simulation.coverage import ON_ORDERS_ALONE
 from simulation.full_disk import Full
 from simulation.services import Service
 from simulation.whole_world import DEFAULT_WEIGHT, Plan
@@ -167,7 +168,7 @@ class Chaos:
     def _fault_on_order(self) -> Action:
         kind = self._chance.choice(KINDS_ON_ORDERS)
         endpoint = self._chance.choice(("create_order",) * 7 + ("set_leverage", *LOOKUPS))
-        if endpoint != "create_order" and kind in (FaultKind.PARTIAL_FILL, FaultKind.REJECTED_LATER):
+        if endpoint != "create_order" and kind in ON_ORDERS_ALONE:
             kind = FaultKind.ANSWER_LOST
         return Break(self._fault(kind, endpoint))
 
@@ -182,7 +183,7 @@ class Chaos:
             kind,
             exchange=self._exchange(),
             endpoint=endpoint,
-            count=self._chance.choice((1, 1, 2, 5)),
+            count=self._chance.choice((1, 1, 2) if kind is FaultKind.SHORT_LIST else (1, 1, 2, 5)),
             skip=self._chance.choice((0, 0, 1)),
             seconds=seconds.get(kind, self._chance.choice((0.2, 1.0, 4.0))),
             share=Decimal(self._chance.randint(1, 9)) / 10,

@@ -18,6 +18,9 @@ DEPTH_LEFT_ALONE = Decimal("0.06")
 LEAST_DEPTH_CHANGE = Decimal("0.0001")
 """A smaller change of a depth that stays on its side is no new decision."""
 
+BELOW_MINIMUM = "less than the exchange's minimum"
+"""In the reason of what is left because an order for it would be too small."""
+
 ANOTHER_ENGINE = "another engine"
 """In the reason of an account that another engine was seen to trade on; that may be found out after the healing."""
 
@@ -63,7 +66,7 @@ def _named_gaps(world: WholeWorld) -> list[tuple[AccountId, Symbol, str]]:
             outcome = passes[account].outcomes.get(symbol) if account in passes else None
             why = outcome.why if outcome else ""
             gap = _gap(ledger, target.depth if enabled.get(account, True) else ZERO, held)
-            is_excused = world.watcher.is_tainted((account, symbol)) or _is_excused(ledger)
+            is_excused = world.watcher.is_tainted((account, symbol)) or _is_excused(ledger) or BELOW_MINIMUM in why
             is_excused = is_excused or (ANOTHER_ENGINE in why and _has_a_stranger(world, account))
             if gap and not (why and (is_excused or _does_not_trade(world, account, symbol))):
                 gaps.append((account, symbol, f"{account} {symbol}: {gap}; {why or 'no reason named'}"))
