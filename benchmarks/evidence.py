@@ -50,6 +50,9 @@ MEANINGS: Mapping[str, str] = {
 }
 """What each table shows."""
 
+NOTES = "notes"
+"""Beside the tables in the JSON file: what a reader of the numbers wants to know, written by whoever ran it."""
+
 AIMS: Mapping[str, float] = {"last_ratio": 1.3, "cpu_ratio": 2.0, "calls": 1.2}
 """The most that is aimed at, by column of the table of orders."""
 
@@ -89,7 +92,7 @@ def keep_evidence(path: Path, measured: Mapping[str, Any]) -> None:
 
 def render(kept: Mapping[str, Any]) -> str:
     """The page."""
-    newest = max(datetime.fromisoformat(one["at"]) for one in kept.values())
+    newest = max(datetime.fromisoformat(kept[name]["at"]) for name in MEANINGS if name in kept)
     parts = [
         f"# Benchmark, {newest:%d %B %Y}\n",
         f"{HEAD}\n",
@@ -98,6 +101,8 @@ def render(kept: Mapping[str, Any]) -> str:
     if "orders" in kept:
         parts.append("## What misses its aim\n")
         parts.append("\n".join(f"- {line}" for line in missed) + "\n" if missed else "Nothing.\n")
+    if NOTES in kept:
+        parts.append("## Notes\n\n" + "\n".join(f"- {note}" for note in kept[NOTES]) + "\n")
     parts += [_part(name, kept[name]) for name in MEANINGS if name in kept]
     return "\n".join(parts)
 

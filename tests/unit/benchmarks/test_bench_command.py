@@ -102,5 +102,14 @@ def test_the_page_says_what_misses_its_aim_and_a_part_measured_again_replaces_it
     assert "hanging" in text
 
 
+def test_notes_beside_the_numbers_stay_on_the_page_when_a_part_is_measured_again(tmp_path: Path) -> None:
+    page = tmp_path / "bench.md"
+    page.with_suffix(".json").write_text('{"notes": ["The disk was slow."]}')
+
+    keep_evidence(page, measured_now({"hung": [{"trouble": "hanging"}]}, 3))
+
+    assert "## Notes\n\n- The disk was slow.\n" in page.read_text()
+
+
 def test_a_page_on_which_nothing_misses_its_aim_says_so() -> None:
     assert "Nothing." in render(measured_now({"orders": [row()]}, 3))
