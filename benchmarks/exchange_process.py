@@ -32,6 +32,8 @@ PRICE_SECONDS = 10.0
 
 LIMITED = "limited"
 ORDER_ENDPOINT = "create_order"
+RATE = "rate: "
+"""What a refusal for rate is told as, with the exchange behind it."""
 LINE_BYTES = 1 << 22
 _RATE_REASONS = frozenset({Reason.RATE_LIMITED, Reason.ADDRESS_BANNED})
 
@@ -87,7 +89,7 @@ class Desk:
                 self._first_order_at = time.monotonic()
         elif entry.kind == "refused_request":
             is_rate = entry.facts["reason"] in _RATE_REASONS
-            self._refused["rate" if is_rate else f"{entry.exchange} {entry.facts['detail']}"] += 1
+            self._refused[f"{RATE}{entry.exchange}" if is_rate else f"{entry.exchange} {entry.facts['detail']}"] += 1
 
 
 async def main(coins: int, *, is_limited: bool) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.calls import fewest_calls
 from benchmarks.desk import COINS, EXCHANGES, Desk, Scale, connect_accounts, open_accounts, open_desk
-from benchmarks.exchange_process import Exchanges, serve_exchanges
+from benchmarks.exchange_process import RATE, Exchanges, serve_exchanges
 from benchmarks.yardstick import BareClient, Took, Waves, waves_of
 from operations.logs import StructuredTelemetry
 
@@ -135,7 +135,7 @@ async def _rounds(
             made, refused = await exchanges.counts()
             pairs[move.name].append((engine, await bare.replay(waves[move.name])))
             calls[move.name].append(sum(made.values()))
-            refusals[move.name] += refused.get("rate", 0)
+            refusals[move.name] += sum(_for_rate(refused).values())
     return [_row(desk.scale, delay_ms, move, pairs[move.name], calls[move.name], refusals[move.name]) for move in MOVES]
 
 
@@ -175,6 +175,7 @@ class Limited:
     last_seconds: float
     proven_seconds: float
     rate_refusals: int
+    refused_by: str
     other_refusals: int
 
 
@@ -191,11 +192,25 @@ async def measure_limited(scales: Sequence[Scale], delay_ms: int, tell: Tell) ->
                 await exchanges.counts()
                 took = await desk.act(move.depth, move.orders)
                 _, refused = await exchanges.counts()
-                rate = refused.pop("rate", 0)
+                rate = _for_rate(refused)
+                others = sum(refused.values()) - sum(rate.values())
                 rows.append(
-                    Limited(str(scale), move.name, took.last_seconds, took.whole_seconds, rate, sum(refused.values()))
+                    Limited(
+                        str(scale),
+                        move.name,
+                        took.last_seconds,
+                        took.whole_seconds,
+                        sum(rate.values()),
+                        ", ".join(sorted(rate)),
+                        others,
+                    )
                 )
     return rows
+
+
+def _for_rate(refused: Mapping[str, int]) -> dict[str, int]:
+    """The refusals for rate, by exchange."""
+    return {why.removeprefix(RATE): count for why, count in refused.items() if why.startswith(RATE)}
 
 
 @dataclass(frozen=True, slots=True)
