@@ -56,13 +56,13 @@ class CallChecks:
     Attributes:
         oldest: The greatest age of a read seen before an order, a decision or a confirmation.
         limited: How often a published limit was passed, by exchange.
-        shortened: The exchanges whose newest list of positions is cut off without a word, which no reader can tell.
+        shortened: By exchange: when its last list of positions was cut off without a word, which no reader can tell.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.oldest: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
-        self.shortened: set[str] = set()
+        self.shortened: dict[str, float] = {}
         self._scene = scene
         self._open: defaultdict[Kind, deque[bool]] = defaultdict(deque)
         self._good: dict[Kind, float] = {}
@@ -80,8 +80,6 @@ class CallChecks:
         kind = (entry.exchange, str(entry.facts["endpoint"]))
         if entry.kind == "request":
             self._open[kind].append(True)
-            if kind[1] == "positions":
-                self.shortened.discard(kind[0])
             self._check_request(kind)
         elif entry.kind == "fault":
             self._take_fault(kind, str(entry.facts["fault"]))
@@ -117,7 +115,7 @@ class CallChecks:
         if fault in SPOILING:
             self._spoil(kind)
         if fault == FaultKind.SHORT_LIST and kind[1] == "positions":
-            self.shortened.add(kind[0])
+            self.shortened[kind[0]] = self._scene.time()
         if fault == FaultKind.RATE_LIMITED:
             self._left_alone_until[kind] = self._scene.time() + LEFT_ALONE_SECONDS
         if fault in HIDING:

@@ -7,7 +7,7 @@ from core.model.identity import AccountId, Symbol
 from core.model.money import ZERO, plain
 from core.ports.journal import Journal
 from simulation.call_checks import CallChecks
-from simulation.scene import Scene
+from simulation.scene import NEVER, Scene
 from simulation.states import Place
 
 
@@ -84,7 +84,8 @@ class WordChecks:
         book = self._scene.books[place]
         since = self._scene.time() - self.reads_may_lag_seconds
         is_shown = book.could_show(held, self._scene.lot(place), since)
-        if not is_shown and not (held == ZERO and place[0].exchange in self._calls.shortened):
+        is_hidden = held == ZERO and self._calls.shortened.get(place[0].exchange, NEVER) >= since
+        if not is_shown and not is_hidden:
             self._scene.fail(11, f"{place}: confirmed {plain(held)}, the exchange holds {plain(book.quantity)}")
         self._calls.check_word(place[0].exchange, "a confirmation", needs_value=False, needs_price=False)
         if self._scene.journal:
