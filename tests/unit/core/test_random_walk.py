@@ -68,14 +68,25 @@ class Watcher:
 
 
 def is_settled(world: World) -> bool:
-    """Whether every exchange holds exactly what was decided, and the journal knows it."""
+    """Whether every exchange holds what was decided, and the journal knows it."""
     return all(
-        exchange.positions.get(ledger.symbol, ZERO) == (ledger.decision.quantity if ledger.decision else ZERO)
-        and not ledger.unsettled
-        and ledger.is_confirmed
+        not ledger.unsettled
+        and (has_too_small_a_rest(exchange, ledger) or (held == decided_of(ledger) and ledger.is_confirmed))
         for exchange in world.exchanges.values()
         for ledger in world.journal.ledgers(exchange.account)
+        for held in [exchange.positions.get(ledger.symbol, ZERO)]
     )
+
+
+def decided_of(ledger: SymbolLedger) -> Decimal:
+    return ledger.decision.quantity if ledger.decision else ZERO
+
+
+def has_too_small_a_rest(exchange: BareExchange, ledger: SymbolLedger) -> bool:
+    """Whether an order that was filled in part left less to do than the exchange takes in one order."""
+    held, decided = exchange.positions.get(ledger.symbol, ZERO), decided_of(ledger)
+    rest = (abs(decided) - abs(held)) * exchange.prices[ledger.symbol]
+    return held * decided > ZERO and ZERO < rest < exchange.rules[ledger.symbol].min_notional
 
 
 async def walk(world: World, steps: int, seed: int) -> None:
@@ -115,9 +126,9 @@ async def walk(world: World, steps: int, seed: int) -> None:
     await engine
     for account, exchange in world.exchanges.items():
         for ledger in world.journal.ledgers(account):
-            decided = ledger.decision.quantity if ledger.decision else ZERO
             held = exchange.positions.get(ledger.symbol, ZERO)
-            assert (account, ledger.symbol, held, ledger.owned) == (account, ledger.symbol, decided, decided)
+            wanted = held if has_too_small_a_rest(exchange, ledger) else decided_of(ledger)
+            assert (account, ledger.symbol, held, ledger.owned) == (account, ledger.symbol, wanted, wanted)
             asked = D("0.05") * D(depths[ledger.symbol.removesuffix("USDT")])
             assert (ledger.decision.depth if ledger.decision else ZERO) == asked, "not what was said last"
             filled = sum((order.signed_quantity for order in exchange.executed if order.symbol == ledger.symbol), ZERO)
