@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from simulation.losing_disk import path_of
+from simulation.watched_sqlite import WatchedFile, WatchedFiles, path_of
 
 VFS_NAME = "filling"
 LOGS = ("-wal", "-journal")
@@ -48,7 +49,7 @@ class FullDisk:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Stand between the process and the folder while the block runs; one disk at a time."""
-        vfs = _Vfs(self)
+        vfs = WatchedFiles(VFS_NAME, partial(_File, self))
         before = os.write
         os.write = self._hook(before)
         try:
@@ -74,24 +75,13 @@ class FullDisk:
         return write
 
 
-class _Vfs(apsw.VFS):
-    def __init__(self, disk: FullDisk) -> None:
+class _File(WatchedFile):
+    def __init__(self, disk: FullDisk, name: Any, flags: Any) -> None:  # noqa: ANN401 - apsw's types
+        super().__init__(name, flags)
         self._disk = disk
-        self._base = "unix"
-        super().__init__(VFS_NAME, self._base, makedefault=True)
-
-    def xOpen(self, name: Any, flags: Any) -> Any:  # noqa: ANN401, N802 - apsw's names and types
-        return _File(self._disk, self._base, name, flags)
-
-
-class _File(apsw.VFSFile):
-    def __init__(self, disk: FullDisk, base: str, name: Any, flags: Any) -> None:  # noqa: ANN401 - apsw's types
-        super().__init__(base, name, flags)
-        self._disk = disk
-        self._path = str(name.filename() if isinstance(name, apsw.URIFilename) else name or "")
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - apsw's name
-        is_log = self._path.endswith(LOGS)
-        if is_log and self._disk.full is not Full.NOTHING and self._disk.has_no_room(self._path, for_journal=True):
+        is_log = self.path.endswith(LOGS)
+        if is_log and self._disk.full is not Full.NOTHING and self._disk.has_no_room(self.path, for_journal=True):
             raise apsw.FullError("database or disk is full")
         super().xWrite(data, offset)

@@ -9,10 +9,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import apsw
+from simulation.watched_sqlite import WatchedFile, WatchedFiles, path_of
 
 VFS_NAME = "losing"
 SHARED_MEMORY_SUFFIX = "-shm"
@@ -74,7 +75,7 @@ class LosingDisk:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Listen while the block runs; one disk at a time."""
-        vfs = _Vfs(self)
+        vfs = WatchedFiles(VFS_NAME, partial(_File, self))
         before = (os.fsync, os.fdatasync, os.replace, os.write)
         os.fsync, os.fdatasync = self._hook_sync(os.fsync), self._hook_sync(os.fdatasync)
         os.replace, os.write = self._hook_replace(os.replace), self._hook_write(os.write)
@@ -115,37 +116,17 @@ class LosingDisk:
         return os.path.relpath(path, self._root)
 
 
-class _Vfs(apsw.VFS):
-    def __init__(self, disk: LosingDisk) -> None:
+class _File(WatchedFile):
+    def __init__(self, disk: LosingDisk, name: Any, flags: Any) -> None:  # noqa: ANN401 - apsw's types
+        super().__init__(name, flags)
         self._disk = disk
-        self._base = "unix"
-        super().__init__(VFS_NAME, self._base, makedefault=True)
-
-    def xOpen(self, name: Any, flags: Any) -> Any:  # noqa: ANN401, N802 - apsw's names and types
-        return _File(self._disk, self._base, name, flags)
-
-
-class _File(apsw.VFSFile):
-    def __init__(self, disk: LosingDisk, base: str, name: Any, flags: Any) -> None:  # noqa: ANN401 - apsw's types
-        super().__init__(base, name, flags)
-        self._disk = disk
-        self._path = str(name.filename() if isinstance(name, apsw.URIFilename) else name or "")
         self._was_synced = False
 
     def xSync(self, flags: int) -> None:  # noqa: N802 - apsw's name
-        is_ours = self._disk.owns(self._path)
+        is_ours = self._disk.owns(self.path)
         if is_ours:
-            self._disk.changed("wrote", self._path)
+            self._disk.changed("wrote", self.path)
         super().xSync(flags)
         if is_ours:
-            self._disk.synced_by_sqlite(self._path, is_first=not self._was_synced)
+            self._disk.synced_by_sqlite(self.path, is_first=not self._was_synced)
             self._was_synced = True
-
-
-def path_of(descriptor: Any) -> str:  # noqa: ANN401 - a number or an object with fileno()
-    """The file behind a descriptor, empty when the system does not tell."""
-    number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-    try:
-        return os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - called for every write
-    except OSError:
-        return ""

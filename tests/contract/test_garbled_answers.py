@@ -1,6 +1,5 @@
 """Whatever JSON comes back, a call ends in one of its declared results: nothing raises, nothing is made up."""
 
-import json
 import random
 from typing import Any
 
@@ -23,11 +22,7 @@ from core.model.reading import Known, Unknown
 from paper.in_process import InProcessResponse
 from paper.wire import Response
 from simulation.exchange_bench import BTC, CALLS, ETH, EXCHANGES, Bench, play
-
-GARBAGE: tuple[object, ...] = (
-    None, "", "NaN", "-1", -1, 0, True, False, [], {}, [[]], [{}], "x" * 300, 1e300, "1e999", "Infinity", {"code": "0"},
-    "2026-01-01", 10**30, "币", "\x00",
-)  # fmt: skip
+from simulation.garbling import garble
 
 
 class Garbled:
@@ -45,12 +40,8 @@ class Garbled:
 
     async def answer(self, method: str, url: object, options: dict[str, Any]) -> InProcessResponse:
         async with getattr(self._inner, method)(url, **options) as response:
-            body = json.loads(await response.text())
-        holder = {"body": body}
-        for _ in range(self._nodes):
-            place, key = self._chance.choice(list(_nodes(holder)))
-            place[key] = self._chance.choice(GARBAGE)
-        return InProcessResponse(Response(response.status, json.dumps(holder["body"])), str(url))
+            text = garble(await response.text(), self._chance, self._nodes)
+        return InProcessResponse(Response(response.status, text), str(url))
 
 
 class _GarbledAnswer:
@@ -62,15 +53,6 @@ class _GarbledAnswer:
 
     async def __aexit__(self, *_: object) -> None:
         return None
-
-
-def _nodes(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Every place in a JSON value, the outermost first and the first rows only."""
-    items = value.items() if isinstance(value, dict) else enumerate(value[:3])
-    for key, inner in list(items):
-        yield value, key
-        if isinstance(inner, dict | list):
-            yield from _nodes(inner)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)

@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -18,33 +17,14 @@ from core.model.reading import Known, Unknown
 from simulation.exchange_bench import BTC
 from simulation.foreign_bench import SERVERS, Foreign, play_foreign
 from simulation.foreign_servers import Breakage
+from simulation.garbling import GARBAGE, garble, places
 
-GARBAGE: tuple[object, ...] = (
-    None, "", "NaN", "-1", -1, 0, True, False, [], {}, [[]], [{}], "x" * 300, 1e300, "1e999", "Infinity", {"code": "0"},
-    "2026-01-01", 10**30, "币", "\x00",
-)  # fmt: skip
 PATIENT = CallSettings(read_timeout_seconds=600.0, longest_wait_before_write_seconds=600.0, read_tries=1)
-
-
-def places(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - JSON
-    """Every place in a JSON value, the outermost first and the first rows only."""
-    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value[:3])):
-        yield value, key
-        if isinstance(inner, dict | list):
-            yield from places(inner)
 
 
 def garbling(chance: random.Random, nodes: int) -> Breakage:
     """One or more nodes of every answer replaced."""
-
-    def change(status: int, text: str) -> tuple[int, str]:
-        holder = {"body": json.loads(text)}
-        for _ in range(nodes):
-            place, key = chance.choice(list(places(holder)))
-            place[key] = chance.choice(GARBAGE)
-        return status, json.dumps(holder["body"])
-
-    return Breakage(change=change)
+    return Breakage(change=lambda status, text: (status, garble(text, chance, nodes)))
 
 
 def talk(name: str, seed: int, nodes: int, rounds: int) -> None:
