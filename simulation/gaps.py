@@ -66,9 +66,7 @@ def _named_gaps(world: WholeWorld) -> list[tuple[AccountId, Symbol, str]]:
             outcome = passes[account].outcomes.get(symbol) if account in passes else None
             why = outcome.why if outcome else ""
             gap = _gap(ledger, target.depth if enabled.get(account, True) else ZERO, held)
-            is_excused = world.watcher.is_tainted((account, symbol)) or _is_excused(ledger) or BELOW_MINIMUM in why
-            is_excused = is_excused or (ANOTHER_ENGINE in why and _has_a_stranger(world, account))
-            if gap and not (why and (is_excused or _does_not_trade(world, account, symbol))):
+            if gap and not (why and _is_excused(world, ledger, why)):
                 gaps.append((account, symbol, f"{account} {symbol}: {gap}; {why or 'no reason named'}"))
     return gaps
 
@@ -108,7 +106,14 @@ def _gap(ledger: SymbolLedger, merged: Decimal, held: Decimal) -> str:
     return ""
 
 
-def _is_excused(ledger: SymbolLedger) -> bool:
+def _is_excused(world: WholeWorld, ledger: SymbolLedger, why: str) -> bool:
     """Whether a named difference has a reason that waiting does not take away."""
-    is_unreachable = ledger.decision is not None and bool(ledger.decision.unreachable)
-    return is_unreachable or ledger.standing is not Standing.ACTIVE
+    account, symbol = ledger.account, ledger.symbol
+    return (
+        world.watcher.is_tainted((account, symbol))
+        or (ledger.decision is not None and bool(ledger.decision.unreachable))
+        or ledger.standing is not Standing.ACTIVE
+        or BELOW_MINIMUM in why
+        or (ANOTHER_ENGINE in why and _has_a_stranger(world, account))
+        or _does_not_trade(world, account, symbol)
+    )
