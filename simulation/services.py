@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from config.home import Home
 from core.model.failures import InvalidConfig
+from core.model.signal import SourceStatus
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 from paper.sn8 import Sn8Server
@@ -43,6 +44,7 @@ class Services:
         self._seed = seed
         self._running: dict[Service, AsyncExitStack] = {}
         self._turned_away: set[Service] = set()
+        self._poller: BittensorPoller | None = None
         self._polling: asyncio.Task[None] | None = None
 
     def is_up(self, service: Service) -> bool:
@@ -67,7 +69,8 @@ class Services:
         else:
             record = RecordLog(self._home.raw_signals(BITTENSOR))
             stack.push_async_callback(record.close)
-            self._polling = asyncio.create_task(self._poller(record).run())
+            self._poller = self._make_poller(record)
+            self._polling = asyncio.create_task(self._poller.run())
             stack.push_async_callback(_end, self._polling)
         self._running[service] = stack
 
@@ -77,6 +80,15 @@ class Services:
         for service in sorted(self._turned_away | has_ended):
             await self.start(service)
 
+    async def restart_failed_poller(self) -> None:
+        """Start the poller anew where it calls its source failed, as an operator does who has renewed the key.
+
+        By itself it asks again only after five minutes, which is longer than a world is given to come to rest.
+        """
+        if self._poller and self.is_up(Service.POLLER) and self._poller.condition.status is SourceStatus.FAILED:
+            await self.stop(Service.POLLER)
+            await self.start(Service.POLLER)
+
     async def stop(self, service: Service) -> None:
         """Stop it, if it runs."""
         self._turned_away.discard(service)
@@ -84,7 +96,7 @@ class Services:
         if stack:
             await stack.aclose()
 
-    def _poller(self, record: RecordLog) -> BittensorPoller:
+    def _make_poller(self, record: RecordLog) -> BittensorPoller:
         access = Sn8Access("http://sn8.invalid/miner-positions", SN8_KEY)
         chance = random.Random(self._seed)
         return BittensorPoller(self._home, access, Sn8Session(self._sn8), self._clock, self._telemetry, record, chance)

@@ -194,6 +194,7 @@ class Trial:
         world.write_mapping({symbol: symbol for symbol in world.plan.symbols})
         world.write_weights(dict.fromkeys(world.plan.symbols, DEFAULT_WEIGHT))
         await world.services.start_those_turned_away()
+        await world.services.restart_failed_poller()
         self.happenings.operator.command(Verb.RESUME)
 
     def _complain(self, gaps: Sequence[str]) -> None:
