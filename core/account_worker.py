@@ -73,6 +73,7 @@ class AccountWorker:
         self._reader = PositionReader(exchange)
         self._settings_ahead = SettingsAhead(exchange)
         self._symbols: dict[Symbol, SymbolWorker] = {}
+        self._left_alone: dict[Symbol, SymbolLedger] = {}
         self._targets: Targets | None = None
         self._wake = asyncio.Event()
         self._teller = PassTeller(policy.account, telemetry)
@@ -92,7 +93,8 @@ class AccountWorker:
             self.wake()
 
     def wake(self) -> None:
-        """Begin a pass now."""
+        """Begin a pass now, and look again also at what was found not to be ours."""
+        self._left_alone.clear()
         self._wake.set()
 
     async def resume(self) -> None:
@@ -164,7 +166,8 @@ class AccountWorker:
         return wanted_targets(self.policy, targets, self._ledgers(), standings, self._limits.current)
 
     def _needs_calls(self, targets: Targets) -> bool:
-        return needs_calls(self.policy, self._wanted(targets), self._ledgers(), self._clock.now())
+        wanted, now = self._wanted(targets), self._clock.now()
+        return needs_calls(self.policy, wanted, self._ledgers(), now, self._left_alone)
 
     def _pursued(self, targets: Targets) -> list[Symbol]:
         return pursued_symbols(self._wanted(targets), self._ledgers())
@@ -324,7 +327,11 @@ class AccountWorker:
             is_superseded=lambda: self._is_superseded(symbol, targets),
             lend_place=place.lent,
         )
-        outcome = await self._worker_of(symbol).pursue(readings.snapshot.positions, around)
+        worker = self._worker_of(symbol)
+        outcome = await worker.pursue(readings.snapshot.positions, around)
+        self._left_alone.pop(symbol, None)
+        if worker.faces_others:
+            self._left_alone[symbol] = self._ledger(symbol)
         return replace(outcome, why=unsized) if unsized and not outcome.why else outcome
 
     def _is_superseded(self, symbol: Symbol, targets: Targets) -> bool:

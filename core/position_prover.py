@@ -51,6 +51,12 @@ class Proof:
     judgement: PositionJudgement
     is_doubted: bool = False
 
+    @property
+    def is_of_others(self) -> bool:
+        """Whether it is proven that what is held is not ours; a share of it may be."""
+        is_told = isinstance(self.held, Known) and not self.is_doubted
+        return is_told and self.judgement.whose in (Whose.FIRST_SIGHT, Whose.FOREIGN)
+
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:

@@ -79,7 +79,11 @@ class _Stop:
 
 
 class SymbolWorker:
-    """Closes the gap between what is held and what the decision in force asks."""
+    """Closes the gap between what is held and what the decision in force asks.
+
+    Attributes:
+        faces_others: Whether the last look proved that what is held is not ours, and nothing of it.
+    """
 
     def __init__(
         self,
@@ -114,6 +118,7 @@ class SymbolWorker:
         self._failed_reductions = 0
         self._reopened_decision = 0
         self._read_ahead: Positions | None = None
+        self.faces_others = False
 
     async def pursue(self, positions: Positions, around: Surroundings) -> SymbolOutcome:
         """Trade until a fresh read agrees with the decision, or something forbids to go on."""
@@ -126,6 +131,7 @@ class SymbolWorker:
         for orders in range(ORDERS_PER_PASS):
             proof = await self._prover.prove(positions, around.instrument, price)
             held, decision = proof.held, self._ledger.decision
+            self.faces_others = proof.is_of_others and self._ledger.owned == ZERO
             if isinstance(held, Unknown):
                 return self._stopped(held, orders, _Stop(f"position unknown: {held.reason}", UNSETTLED_RETRY_SECONDS))
             if decision is None:

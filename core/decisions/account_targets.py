@@ -54,18 +54,30 @@ def wanted_targets(
 
 
 def needs_calls(
-    policy: AccountPolicy, wanted: Mapping[Symbol, MergedTarget], ledgers: Sequence[SymbolLedger], now: datetime
+    policy: AccountPolicy,
+    wanted: Mapping[Symbol, MergedTarget],
+    ledgers: Sequence[SymbolLedger],
+    now: datetime,
+    left_alone: Mapping[Symbol, SymbolLedger],
 ) -> bool:
-    """Whether a pass must read the account; a disabled one that is proven flat costs no call.
+    """Whether a pass must read the account; a disabled one costs no call once nothing of ours is left.
 
     Unless an order was given up a short while ago: should it land after all, there is something to close.
+
+    Args:
+        policy: The operator's wishes.
+        wanted: What the account is asked to hold.
+        ledgers: What the journal knows of its symbols.
+        now: UTC time.
+        left_alone: Symbols of which a pass proved that what is held is not ours, with their ledgers as they were then.
     """
     if policy.is_enabled and wanted:
         return True
     return any(
         ledger.unsettled
         or ledger.owned != ZERO
-        or (ledger.decision and not ledger.is_confirmed)
+        or (ledger.adopter and has_history(ledger))
+        or not (ledger.decision is None or ledger.is_confirmed or _is_left_alone(ledger, left_alone))
         or any(abs(now - record.sent_at) < LATE_LANDING for record in ledger.lost)
         for ledger in ledgers
     )
@@ -92,6 +104,12 @@ def asks_for_less(ledger: SymbolLedger, target: MergedTarget) -> bool:
     """Whether a target that is not decided yet may want less than what is ours, or the other side."""
     depth = ledger.decision.depth if ledger.decision else ZERO
     return ledger.owned != ZERO and (target.depth * ledger.owned <= ZERO or abs(target.depth) < abs(depth))
+
+
+def _is_left_alone(ledger: SymbolLedger, left_alone: Mapping[Symbol, SymbolLedger]) -> bool:
+    """Whether nothing is wanted beside a position that is not ours, and nothing has happened since that was proven."""
+    is_flat = ledger.decision is not None and ledger.decision.quantity == ZERO
+    return is_flat and left_alone.get(ledger.symbol) == ledger
 
 
 def _flattened(target: MergedTarget, policy: AccountPolicy, standings: Standings) -> MergedTarget:

@@ -280,9 +280,33 @@ def test_an_account_that_wants_nothing_is_read_only_while_something_may_be_held(
 ) -> None:
     disabled, wanted = AccountPolicy(ACCOUNT, is_enabled=False), {BTC: MergedTarget(BTC, D("0.1"), D(3))}
 
-    assert bool(needs_calls(disabled, wanted, [NOTHING, ledger], NOW)) is costs_a_call
-    assert bool(needs_calls(AccountPolicy(ACCOUNT), {}, [ledger], NOW)) is costs_a_call
-    assert needs_calls(AccountPolicy(ACCOUNT), wanted, [ledger], NOW)
+    assert bool(needs_calls(disabled, wanted, [NOTHING, ledger], NOW, {})) is costs_a_call
+    assert bool(needs_calls(AccountPolicy(ACCOUNT), {}, [ledger], NOW, {})) is costs_a_call
+    assert needs_calls(AccountPolicy(ACCOUNT), wanted, [ledger], NOW, {})
+
+
+FACED = replace(FLAT, confirmed=0)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "costs_a_call"),
+    [
+        (FACED, False),
+        (replace(FACED, standing=Standing.REDUCE_ONLY), True),
+        (replace(FACED, adopter="operator"), True),
+        (replace(FLAT, adopter="operator"), True),
+        (replace(NOTHING, adopter="operator"), False),
+        (replace(FACED, orders=(given_up(later(-599)),)), True),
+        (replace(FACED, decision=MADE), True),
+    ],
+)
+def test_a_position_of_others_is_looked_at_again_only_when_something_happened_to_its_ledger(
+    ledger: SymbolLedger, *, costs_a_call: bool
+) -> None:
+    disabled = AccountPolicy(ACCOUNT, is_enabled=False)
+    left_alone = {BTC: ledger if ledger.decision == MADE or ledger.orders else FACED}
+
+    assert bool(needs_calls(disabled, {}, [ledger], NOW, left_alone)) is costs_a_call
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from core.model.identity import AccountId, Symbol
 from core.model.order import OrderIntent
 from core.model.policy import AccountPolicy, OnForeignChange
-from core.model.standing import Standing
+from core.model.standing import Standing, Verb
 from simulation.bare_exchange import Fault
 from simulation.bare_world import World, live
 
@@ -363,6 +365,75 @@ def test_an_order_that_lands_late_on_a_disabled_account_is_closed_and_then_it_co
         await world.cycle(10)
 
         assert world.exchange.calls == []
+
+    live(tmp_path, story)
+
+
+async def disable_beside_a_stranger(world: World) -> None:
+    """Our 0.06 became 0.08 by hand; the account is disabled, and ours of it is closed."""
+    world.sources.say(BTC="0.1")
+    await world.cycle()
+    world.exchange.positions[BTC] = D("0.08")
+    world.workers[0].policy = AccountPolicy(BYBIT, is_enabled=False)
+    await world.outlast_doubt()
+    await world.outlast_doubt()
+    assert (world.held(), world.ledger().owned) == (D("0.02"), D(0))
+    world.exchange.calls.clear()
+
+
+def test_a_disabled_account_beside_a_position_that_is_not_ours_costs_no_call(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await disable_beside_a_stranger(world)
+        await world.cycle(100)
+        assert world.exchange.calls == []
+        world.restart()
+        world.workers[0].policy = AccountPolicy(BYBIT, is_enabled=False)
+        await world.outlast_doubt()
+        assert world.exchange.calls
+        world.exchange.calls.clear()
+        await world.cycle(100)
+
+        assert world.exchange.calls == []
+        assert world.held() == D("0.02")
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("verb", "is_left"), [(Verb.ADOPT, False), (Verb.RESUME, True), (Verb.FLATTEN, True), (None, True)]
+)
+def test_a_disabled_account_looks_again_at_what_is_not_ours_when_the_operator_says_anything(
+    tmp_path: Path, verb: Verb | None, *, is_left: bool
+) -> None:
+    async def story(world: World) -> None:
+        await disable_beside_a_stranger(world)
+        if verb:
+            world.commands.give(verb, account="bybit", symbol="BTCUSDT")
+        else:
+            world.workers[0].policy = AccountPolicy(BYBIT)
+        await world.cycle(2)
+        assert "read" in world.exchange.calls
+        assert (world.held() != 0) is is_left
+        world.exchange.calls.clear()
+        await world.cycle(100)
+
+        assert bool(world.exchange.calls) is (verb is None)
+
+    live(tmp_path, story)
+
+
+def test_a_disabled_account_at_first_sight_of_a_position_decides_nothing_and_costs_no_call(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.positions[BTC] = D("0.02")
+        world.sources.say(BTC="0.1")
+        await world.cycle(2)
+        world.workers[0].policy = AccountPolicy(BYBIT, is_enabled=False)
+        await world.cycle(2)
+        world.exchange.calls.clear()
+        await world.cycle(100)
+
+        assert world.exchange.calls == []
+        assert world.exchange.executed == []
 
     live(tmp_path, story)
 

@@ -96,10 +96,10 @@ def plant_failed_read_is_flat(patch: pytest.MonkeyPatch) -> None:
 def plant_edge_trigger(patch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
 
-    def only_what_is_new(policy, wanted, ledgers, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def only_what_is_new(policy, wanted, ledgers, now, left_alone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         is_new = dict(wanted) not in seen
         seen.append(dict(wanted))
-        return is_new and needs_calls(policy, wanted, ledgers, now)
+        return is_new and needs_calls(policy, wanted, ledgers, now, left_alone)
 
     patch.setattr(account_worker, "needs_calls", only_what_is_new)
 
