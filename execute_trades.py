@@ -15,10 +15,12 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
 from account_processors.ccxt_client import CallSettings
+from account_processors.clock_offset import clock_differences
 from account_processors.passport import tell_passports
 from account_processors.registry import connect
 from config.account_switches import AccountSwitches
@@ -54,6 +56,7 @@ from operations.loop_lag import watch_loop_lag
 from operations.measured import MeasuredExchange, MeasuredPasses, measured_committer
 from operations.metrics import Listeners, Metrics
 from operations.metrics_server import serve_metrics
+from operations.sign_of_life import Pulse, WorstLag, give_signs_of_life
 from operations.views import DepthViewFile, PassFiles
 from operations.wall_clock import WallClock
 from paper.house import PaperHouse, is_paper_key
@@ -216,9 +219,12 @@ async def run_service(
         if metrics.is_enabled:
             await stack.enter_async_context(serve_metrics(engine.metrics.registry, metrics.port, engine.telemetry))
         switches = AccountSwitches(home)
+        lag, clocks = WorstLag(engine.metrics.loop_lag.observe), partial(clock_differences, exchanges.values())
+        pulse = Pulse(home, clock, lag, clocks, engine.executor.overdue_seconds)
         watchers = (
             asyncio.create_task(watch_folders(engine.watched_folders(), engine.executor.nudge)),
-            asyncio.create_task(watch_loop_lag(engine.metrics.loop_lag.observe, engine.telemetry)),
+            asyncio.create_task(watch_loop_lag(pulse.lag.observe, engine.telemetry)),
+            asyncio.create_task(give_signs_of_life(pulse)),
             asyncio.create_task(tell_passports(exchanges.values(), engine.symbols(), engine.telemetry)),
             asyncio.create_task(follow_switches(switches, engine.workers, engine.telemetry)),
             asyncio.create_task(watch_problems((engine.settings, switches), engine.telemetry)),

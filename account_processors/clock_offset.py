@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
 from account_processors.outcomes import CallFailed
@@ -19,13 +19,30 @@ FORGET_SECONDS = 120.0
 AskTime = Callable[[], Awaitable[datetime]]
 
 
+def clock_differences(exchanges: Iterable[object]) -> dict[str, float]:
+    """By account, how far its exchange's clock is ahead of ours, in seconds.
+
+    Args:
+        exchanges: Ways to exchanges; those that keep no offset, or have measured none yet, are left out.
+    """
+    offsets = [getattr(exchange, "clock_offset", None) for exchange in exchanges]
+    measured = [offset for offset in offsets if isinstance(offset, ClockOffset) and offset.is_measured]
+    return {offset.exchange: offset.offset.total_seconds() for offset in measured}
+
+
 class ClockOffset:
-    """One exchange's clock as seen from here; exchange time = our time + offset."""
+    """One exchange's clock as seen from here; exchange time = our time + offset.
+
+    Attributes:
+        exchange: Whose clock, by the account that asks.
+        offset: As measured last.
+        is_measured: Whether it ever was.
+    """
 
     def __init__(self, clock: Clock, telemetry: Telemetry, exchange: str) -> None:
         self._clock = clock
         self._telemetry = telemetry
-        self._exchange = exchange
+        self.exchange = exchange
         self._measure_at: float | None = None
         self._lead = timedelta()
         self._measuring: asyncio.Task[None] | None = None
@@ -91,7 +108,7 @@ class ClockOffset:
             theirs = await ask()
         except (CallFailed, MalformedReply) as error:
             self._measure_at = loop.time() + RETRY_SECONDS
-            self._telemetry.tell("clock not measured", exchange=self._exchange, why=str(error))
+            self._telemetry.tell("clock not measured", exchange=self.exchange, why=str(error))
             return
         middle = before + timedelta(seconds=(loop.time() - began) / 2)
         self.offset = theirs - middle
@@ -100,7 +117,7 @@ class ClockOffset:
         if abs(self.offset.total_seconds()) > ALARM_SECONDS:
             self._telemetry.tell(
                 "clock differs from the exchange's",
-                exchange=self._exchange,
+                exchange=self.exchange,
                 offset_seconds=round(self.offset.total_seconds(), 3),
                 remedy="synchronize this machine's clock (chrony, systemd-timesyncd); the offset is corrected",
             )

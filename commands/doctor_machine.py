@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from account_processors.passport import Finding, Severity
+from commands.doctor_engine import CLOCK, inspect_engine
 from config.engine_settings_file import EngineSettingsFile
 from config.findings import Severity as FileSeverity
 from config.findings import find_in_files
@@ -32,6 +33,7 @@ def inspect_machine(home: Home, clock: Clock) -> list[Finding]:
     running = running_services(home)
     return [
         *_processes(home, running),
+        *inspect_engine(home, clock.now()),
         *_sources(home, clock),
         _disk(home, shutil.disk_usage(_existing(home)).free),
         *_journal(home),
@@ -39,10 +41,19 @@ def inspect_machine(home: Home, clock: Clock) -> list[Finding]:
     ]
 
 
-def machine_problems(home: Home) -> list[str]:
-    """What the disk and services that run twice make impossible, in words with the remedy; empty when nothing."""
-    findings = (*_processes(home, running_services(home)), _disk(home, shutil.disk_usage(_existing(home)).free))
-    return [f"{one.what}; {one.remedy}" for one in findings if one.severity is Severity.PROBLEM]
+def machine_problems(home: Home, now: datetime) -> list[str]:
+    """What is wrong with processes, engine, clocks and disk, in words with the remedy; empty when nothing.
+
+    Args:
+        home: Whose.
+        now: UTC time.
+    """
+    findings = (
+        *_processes(home, running_services(home)),
+        *inspect_engine(home, now),
+        _disk(home, shutil.disk_usage(_existing(home)).free),
+    )
+    return [f"{one.what}; {one.remedy}" for one in findings if one.topic == CLOCK or one.severity is Severity.PROBLEM]
 
 
 def _processes(home: Home, running: Sequence[Running]) -> Iterator[Finding]:

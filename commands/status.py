@@ -75,7 +75,8 @@ def look(home: "Home") -> "EngineStatus":
     from operations.status import gather_status
     from operations.wall_clock import WallClock
 
-    problems = machine_problems(home)
+    now = WallClock().now()
+    problems = machine_problems(home, now)
     settings = EngineSettingsFile(home)
     try:
         settings.load()
@@ -90,7 +91,7 @@ def look(home: "Home") -> "EngineStatus":
         frames,
         lambda name: policies.get(name) or StalenessPolicy(),
         problems,
-        WallClock().now(),
+        now,
         config,
     )
 
@@ -120,6 +121,7 @@ def render(found: "EngineStatus") -> RenderableType:
     """The status as a person reads it."""
     running = f"running, process {found.process_id}" if found.process_id else "not running"
     lines: list[RenderableType] = [Text(f"engine {running}   {found.at:%Y-%m-%d %H:%M:%S} UTC   {found.home}")]
+    lines.append(Text(_vital_signs(found)))
     lines += [Text(f"problem: {problem}", style="bold red") for problem in found.problems]
     for halt in found.halts:
         why = halt.why or "no reason given"
@@ -130,6 +132,18 @@ def render(found: "EngineStatus") -> RenderableType:
     for account in found.accounts:
         lines.append(_account(account))
     return Group(*lines)
+
+
+def _vital_signs(found: "EngineStatus") -> str:
+    """Sign of life, loop and clocks of the running engine in one line."""
+    if found.process_id is None:
+        return "sign of life, loop lag and clocks: unknown, as no engine runs"
+    differences = found.clock_differences_seconds or {}
+    account = max(differences, key=lambda name: abs(differences[name]), default="")
+    clock = f"{differences[account]:+.3f} s ({account})" if account else "unknown"
+    lag = "unknown" if found.loop_lag_seconds is None else f"{found.loop_lag_seconds:.3f} s"
+    life = _seconds(found.sign_of_life_age_seconds)
+    return f"sign of life {life} ago   loop lag {lag}   exchange clock {clock}"
 
 
 def _sources(sources: "Sequence[SourceState]") -> RenderableType:

@@ -85,6 +85,11 @@ class Home:
         return self.state / "engine.lock"
 
     @property
+    def vitals(self) -> Path:
+        """How the running engine is: its loop's lag, the exchanges' clocks, passes that are late; a view for people."""
+        return self.state / "vitals.json"
+
+    @property
     def operator_commands(self) -> Path:
         """What the operator asked the engine for, one file a command."""
         return self.state / "commands"

@@ -82,6 +82,11 @@ class AccountWorker:
         self._lacking_passes = 0
         self._doubt_again = 0.0
 
+    @property
+    def next_pass_seconds(self) -> float:
+        """How long after a pass the next one begins when nothing wakes it."""
+        return self._next_pass_seconds
+
     def hand_over(self, targets: Targets) -> None:
         """Take newer targets; they replace whatever is pending and wake the worker if they are its concern.
 

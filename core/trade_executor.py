@@ -7,6 +7,7 @@ from core.account_worker import AccountWorker
 from core.exchange_watch import ExchangeWatch
 from core.model.events import AdoptionGranted, Event, StandingChanged
 from core.model.failures import EngineError, StorageFailure
+from core.model.identity import AccountId
 from core.model.outcome import PassReport
 from core.model.standing import OperatorCommand, Standing, Verb
 from core.model.target import TradingConfig
@@ -52,6 +53,7 @@ class TradeExecutor:
         self._stopping = False
         self._problem = ""
         self._journal_problem = ""
+        self._due: dict[AccountId, float] = {}
         watches: dict[str, ExchangeWatch] = {}
         for worker in workers:
             worker.watch = watches.setdefault(worker.policy.account.exchange, worker.watch)
@@ -66,6 +68,9 @@ class TradeExecutor:
                 an open question to an exchange is settled by the next start.
         """
         self._set_stopping(is_stopping=False)
+        self._due = dict.fromkeys(
+            (worker.policy.account for worker in self._workers), asyncio.get_running_loop().time()
+        )
         followers = [
             asyncio.create_task(self._follow(worker), name=str(worker.policy.account)) for worker in self._workers
         ]
@@ -97,6 +102,11 @@ class TradeExecutor:
         except Exception as error:  # noqa: BLE001 - the boundary of one merge: no source may stop the accounts
             self._telemetry.tell("merge failed unexpectedly", why=f"{type(error).__name__}: {error}")
 
+    def overdue_seconds(self) -> dict[AccountId, float]:
+        """How late each account's next pass is to end: zero while it waits for its time, or rests."""
+        now = asyncio.get_running_loop().time()
+        return {account: max(0.0, now - due) for account, due in self._due.items()}
+
     def nudge(self) -> None:
         """Look at the sources and the configuration now instead of at the next poll."""
         self._nudge.set()
@@ -118,6 +128,7 @@ class TradeExecutor:
         pass_number.set(pass_number.get() + 1)
         report = await worker.run_pass()
         await self._signal_manager.confirm_execution(report.account, worker.confirmed_depths(report))
+        self._due[report.account] = asyncio.get_running_loop().time() + worker.next_pass_seconds
         if report.snapshot:
             self._publish(report)
         return report

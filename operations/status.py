@@ -17,6 +17,7 @@ from core.model.standing import SetStanding, Standing
 from core.model.target import TradingConfig
 from operations.engine_lock import running_engine
 from operations.journal_file import JournalFile, read_only
+from operations.sign_of_life import read_vitals, sign_of_life_age_seconds
 from operations.status_model import (
     AccountState,
     EngineStatus,
@@ -71,15 +72,20 @@ def gather_status(
         name: judge_source(name, frame, last_good.get(name), policy_of(name), now) for name, frame in frames.items()
     }
     names = [one.account for one in accounts]
+    process_id = running_engine(home.engine_lock)
+    vitals = read_vitals(home, now)
     return EngineStatus(
         home=str(home.path),
         at=now,
-        process_id=running_engine(home.engine_lock),
+        process_id=process_id,
         problems=found,
         sources=[_source(judged[name], now) for name in sorted(judged)],
         accounts=states,
         halts=halts,
         stages=make_stages(Facts(home, names, config, judged, passes, ledgers, now)),
+        sign_of_life_age_seconds=sign_of_life_age_seconds(home, now) if process_id else None,
+        loop_lag_seconds=vitals.loop_lag_seconds if vitals else None,
+        clock_differences_seconds=vitals.clock_differences_seconds if vitals else None,
     )
 
 

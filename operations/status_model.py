@@ -152,6 +152,9 @@ class EngineStatus:
         accounts: Every configured account.
         halts: What is held back, by whom and why.
         stages: The way from the sources to the exchanges, in numbers.
+        sign_of_life_age_seconds: Since the running engine began or gave its last sign, None when none runs.
+        loop_lag_seconds: The worst lag of its loop in the last minute, None when unknown.
+        clock_differences_seconds: By account, its exchange's clock minus ours, as measured last; None when unknown.
     """
 
     home: str
@@ -162,6 +165,9 @@ class EngineStatus:
     accounts: Sequence[AccountState]
     halts: Sequence[HaltState]
     stages: Sequence[Stage] = ()
+    sign_of_life_age_seconds: float | None = None
+    loop_lag_seconds: float | None = None
+    clock_differences_seconds: Mapping[str, float] | None = None
 
 
 def is_everything_in_order(status: EngineStatus) -> bool:

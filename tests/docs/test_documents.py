@@ -78,7 +78,7 @@ def test_every_link_leads_to_a_file_and_a_heading_that_exist(texts: Texts) -> No
 
 def test_every_file_that_is_named_exists(texts: Texts) -> None:
     named = re.compile(r"`((?:[a-z_]+/)+[a-z_0-9.\-]+\.(?:py|md|yml|json|js))`")
-    made = ("raw_signals/", "webhook_domain/", "logs/")
+    made = ("raw_signals/", "webhook_domain/", "logs/", "state/")
     missing = [
         f"{name}: {path}"
         for name, text in texts.items()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,3 +89,49 @@ async def test_it_waits_for_its_sources_trades_when_they_speak_and_ends_within_a
     with read_only(home.journal) as journal:
         ledgers = [journal.ledger(AccountId(name), Symbol("BTCUSDT")) for name in ("bybit", "blofin", "kucoin", "mexc")]
     assert all(ledger.owned > 0 and not ledger.unsettled for ledger in ledgers)
+
+
+def check_status(home: Home) -> tuple[int, Any]:
+    told = subprocess.run(
+        (sys.executable, "-m", "commands", "status", "--check", "--json"),
+        cwd=ROOT,
+        env={**os.environ, "TRADE_ENGINE_HOME": str(home.path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return told.returncode, json.loads(told.stdout)
+
+
+def backdate(home: Home) -> None:
+    """Let the engine's last sign of life be 100 seconds old."""
+    at = WallClock().now().timestamp() - 100
+    os.utime(home.engine_lock, (at, at))
+
+
+async def until_alive(home: Home) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while check_status(home)[0] != 0:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.2)
+
+
+async def test_a_stopped_process_is_a_problem_until_it_goes_on(home: Home) -> None:
+    async with engine(home) as process:
+        await until_told(home, "account looked at", 4)
+        backdate(home)
+        await until_alive(home)
+        well = check_status(home)[1]
+        process.send_signal(signal.SIGSTOP)
+        backdate(home)
+        code, hung = check_status(home)
+        process.send_signal(signal.SIGCONT)
+        await until_alive(home)
+
+    assert set(well["clock_differences_seconds"]) == {"bybit", "blofin", "kucoin", "mexc"}
+    assert all(abs(seconds) < 5 for seconds in well["clock_differences_seconds"].values())
+    assert well["loop_lag_seconds"] is not None
+    assert code == 1
+    assert f"process {process.pid}) has given no sign of life for 1" in hung["problems"][0]
+    assert "restart it" in hung["problems"][0]
