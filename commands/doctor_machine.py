@@ -1,7 +1,5 @@
 """The machine part of the doctor: processes, disk, files and journal, before any account is looked at."""
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -17,13 +15,12 @@ from core.model.failures import EngineError, InvalidConfig
 from core.model.identity import SourceName
 from core.model.reading import Absent, Unknown
 from core.ports.clock import Clock
+from operations.disk_room import LEAST_FREE_BYTES, LITTLE_FREE_BYTES, DiskRoom, look_at_disk
 from operations.engine_lock import running_engine
 from operations.journal_file import read_only
 from operations.processes import Running, running_services
 from signal_processors.depth_files import DepthFiles
 
-LEAST_FREE_BYTES = 100 * 1024 * 1024
-LITTLE_FREE_BYTES = 1024 * 1024 * 1024
 DEFAULT_HEARTBEAT_SECONDS = 60.0
 SERVICE_OF = {"tradingview": "tradingview-endpoint", "bittensor": "bittensor-signals"}
 
@@ -35,7 +32,7 @@ def inspect_machine(home: Home, clock: Clock) -> list[Finding]:
         *_processes(home, running),
         *inspect_engine(home, clock.now()),
         *_sources(home, clock),
-        _disk(home, shutil.disk_usage(_existing(home)).free),
+        _disk(home, look_at_disk(home.path)),
         *_journal(home),
         *_files(home),
     ]
@@ -51,7 +48,7 @@ def machine_problems(home: Home, now: datetime) -> list[str]:
     findings = (
         *_processes(home, running_services(home)),
         *inspect_engine(home, now),
-        _disk(home, shutil.disk_usage(_existing(home)).free),
+        _disk(home, look_at_disk(home.path)),
     )
     return [f"{one.what}; {one.remedy}" for one in findings if one.topic == CLOCK or one.severity is Severity.PROBLEM]
 
@@ -95,14 +92,14 @@ def _sources(home: Home, clock: Clock) -> Iterator[Finding]:
                 yield Finding(Severity.GOOD, source, f"alive, {reading.value.status}")
 
 
-def _disk(home: Home, free_bytes: int) -> Finding:
-    what = f"{free_bytes / 1e9:.1f} GB free in {home.path}"
+def _disk(home: Home, room: DiskRoom) -> Finding:
+    what = f"{room.free_bytes / 1e9:.1f} GB free in {home.path}"
     remedy = "free space: the journal cannot be kept on a full disk, and increases then stop"
-    if not os.access(_existing(home), os.W_OK):
+    if not room.is_writable:
         return Finding(Severity.PROBLEM, "disk", f"{home.path} cannot be written", "give it to the services' user")
-    if free_bytes < LEAST_FREE_BYTES:
+    if room.free_bytes < LEAST_FREE_BYTES:
         return Finding(Severity.PROBLEM, "disk", what, remedy)
-    if free_bytes < LITTLE_FREE_BYTES:
+    if room.free_bytes < LITTLE_FREE_BYTES:
         return Finding(Severity.WARNING, "disk", what, remedy)
     return Finding(Severity.GOOD, "disk", what)
 
@@ -151,11 +148,3 @@ def _heartbeat_limit(home: Home, source: SourceName) -> float:
 
 def _age(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())
-
-
-def _existing(home: Home) -> str:
-    """The home, or the nearest folder above it that exists."""
-    path = home.path
-    while not path.exists():
-        path = path.parent
-    return str(path)

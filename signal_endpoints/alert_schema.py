@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from signal_endpoints.surroundings import ClockHealth, DiskHealth
+
 Number = Annotated[
     str | int | float, Field(description="a number, or the same as text; empty counts as missing", examples=["3", 3])
 ]
@@ -59,6 +61,23 @@ class HeartbeatMessage(BaseModel):
 
 
 AnyMessage = EventAlert | StateAlert | HeartbeatMessage
+
+
+class Health(BaseModel):
+    """What GET /health shows."""
+
+    status: Literal["ok", "degraded", "failed"] = Field(
+        description="failed: messages are not stored, the engine does not see the depths, or a file is invalid; "
+        "degraded: look at warnings, disk and clock"
+    )
+    authenticated: bool = Field(description="whether messages need a key")
+    records: int = Field(description="messages stored so far")
+    messages: dict[str, int] = Field(description="messages of this run, by what became of them")
+    refused: dict[str, int] = Field(description="requests of this run that were refused before they were stored")
+    warnings: int = Field(description="opens that are held, and strategies that should have spoken")
+    disk: DiskHealth
+    clock: ClockHealth
+
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "Stored, and used as the result says."},

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from signal_endpoints.alert_schema import RESPONSES, AnyMessage
+from signal_endpoints.alert_schema import RESPONSES, AnyMessage, Health
 from signal_endpoints.receipt import Application, Receive, Scope, Send
 from signal_endpoints.tradingview_service import TradingViewService
 
@@ -35,8 +35,9 @@ def make_app(service: TradingViewService, *, owns_service: bool = True, with_sch
     async def take(_message: AnyMessage) -> None:
         """Messages never get here: the service reads their bytes itself, whatever their content type."""
 
-    @inner.get("/health")
+    @inner.get("/health", response_model=Health)
     async def health() -> dict[str, Any]:
+        """How the endpoint is; answered with 200 as long as it answers at all."""
         return service.health()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -99,9 +99,11 @@ async def _serve(home: Home, telemetry: Telemetry, settings: WebhookSettings, po
         ) as service:
             server = EndpointServer(_uvicorn_config(service, port))
             watching = asyncio.create_task(_watch(service, server, telemetry))
+            looking = asyncio.create_task(service.surroundings.watch())
             async with serve_metrics(WebhookMetrics(service).registry, settings.metrics_port, telemetry):
                 await server.serve(sockets=[listener])
             watching.cancel()
+            looking.cancel()
             if not server.started:
                 return FAILED
             return watching.result() if watching.done() and not watching.cancelled() else DONE

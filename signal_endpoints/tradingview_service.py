@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from typing import Any, Self
 
 from config.home import Home
@@ -13,6 +14,7 @@ from core.ports.telemetry import Telemetry
 from signal_endpoints.caller import identify
 from signal_endpoints.receipt import BodyRefused, CallerGone, Receive, Scope, Send, answer, read_body
 from signal_endpoints.refusals import Refusals
+from signal_endpoints.surroundings import Surroundings
 from signal_endpoints.webhook_config import WebhookConfig
 from signal_processors.records import Committer, commit_inline
 from signal_processors.tradingview_alert import AlertBounds
@@ -55,6 +57,7 @@ class TradingViewService:
         self._config: WebhookConfig | None = None
         self._refusals: Refusals | None = None
         self.refused: Counter[str] = Counter()
+        self.surroundings = Surroundings(home, clock, housekeeper)
         self.processor = TradingViewProcessor(home, clock, telemetry, self.rules, committer, housekeeper)
 
     async def __aenter__(self) -> Self:
@@ -119,17 +122,21 @@ class TradingViewService:
         return not caller.refusal
 
     def health(self) -> dict[str, Any]:
-        """What GET /health shows: no symbols, no depths, no names."""
+        """What GET /health shows: no symbols, no depths, no names, no paths; nothing is read from the disk for it."""
         reasons = self.processor.reasons()
         failure = self.processor.failure or self.processor.unpublished or self.config.problem()
-        status = "failed" if failure else "degraded" if reasons else "ok"
+        disk, clock = self.surroundings.disk, self.surroundings.clock
+        is_failed = failure or disk.is_writable is False
+        is_degraded = reasons or disk.is_low or clock.is_off
         return {
-            "status": status,
+            "status": "failed" if is_failed else "degraded" if is_degraded else "ok",
             "authenticated": self.rules().authenticated,
             "records": self.processor.book.sequence,
             "messages": dict(self.processor.counts),
             "refused": dict(self.refused),
             "warnings": len(reasons),
+            "disk": asdict(disk),
+            "clock": asdict(clock),
         }
 
     async def _take(self, send: Send, strategy: str, body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -10,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
+from config.files import write_atomically
+from config.home import Home
 from config.webhook_keys import add_key, save_keys
+from operations.engine_lock import EngineLock
+from operations.sign_of_life import Vitals
 from operations.wall_clock import WallClock
 
 pytestmark = pytest.mark.process
@@ -242,3 +248,23 @@ async def test_a_kill_loses_nothing_that_was_answered(run_endpoint: MakeEndpoint
 @pytest.mark.full
 async def test_kills_during_1000_posts_lose_nothing_that_was_answered(run_endpoint: MakeEndpoint) -> None:
     await kill_during_posts(run_endpoint, posts=1000, kills=12)
+
+
+async def test_its_health_tells_the_disk_and_the_clock_as_the_running_engine_saw_it(
+    tmp_path: Path, run_endpoint: MakeEndpoint
+) -> None:
+    home = Home(tmp_path)
+    with EngineLock(home.engine_lock):
+        vitals = Vitals(os.getpid(), WallClock().now(), 0.0, {"bybit": 0.9}, {})
+        write_atomically(home.vitals, msgspec.json.encode(vitals))
+        endpoint = await run_endpoint()
+        async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+            told: dict[str, Any] = {"disk": {"is_writable": None}}
+            while told["disk"]["is_writable"] is None:
+                async with session.get(f"{endpoint.url}health") as answer:
+                    told = await answer.json()
+
+    assert told["disk"]["is_writable"] is True
+    assert told["disk"]["free_bytes"] > 0
+    assert told["clock"] == {"difference_seconds": 0.9, "is_off": True}
+    assert told["status"] == "degraded"

@@ -277,6 +277,8 @@ async def test_health_says_how_it_is_without_saying_what_is_traded(endpoint: Web
         "messages": {"applied": 1},
         "refused": {},
         "warnings": 0,
+        "disk": {"free_bytes": None, "is_low": None, "is_writable": None},
+        "clock": {"difference_seconds": None, "is_off": None},
     }
 
 
