@@ -30,7 +30,6 @@ class CalmCheck:
     """Looks at the accounts between the happenings of one world."""
 
     def __init__(self, world: WholeWorld) -> None:
-        self.looks = 0
         self._world = world
         self._all_at = 0.0
         self._own_at: dict[str, float] = {}
@@ -64,7 +63,7 @@ class CalmCheck:
             is_free = account in passes and not passes[account].trouble and not _is_restricted(standings, account)
             is_calm = is_free and now - self._last_trouble(name) >= AFTER_ITS_OWN_SECONDS
             gaps = gaps_of_account(world, account) if is_calm else []
-            self.looks += is_calm
+            world.watcher.seen["calm account"] += is_calm
             if not gaps:
                 self._suspected.pop(name, None)
             elif now - self._suspected.setdefault(name, now) >= TO_BE_SURE_SECONDS:

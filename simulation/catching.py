@@ -11,10 +11,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from simulation.aimed import AIMED
-from simulation.campaign import schedule_of
+from simulation.campaign import plan_of, schedule_of
 from simulation.crash_points import try_scenario
 from simulation.trial import run_trial
-from simulation.whole_world import Plan
 
 CRASH_POINTS = "crash points "
 SLOW = frozenset({"the network is silent for a day"})
@@ -42,7 +41,7 @@ def _lives(aims: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield name, _aimed(name)
     seed = 1
     while True:
-        verdict = run_trial(Plan(seed), schedule_of(seed, RANDOM_HOURS))
+        verdict = run_trial(plan_of(seed), schedule_of(seed, RANDOM_HOURS))
         yield f"seed {seed}", next((f"rule {v.invariant}: {v.told}" for v in verdict.violations), "")
         seed += 1
 

@@ -1,10 +1,11 @@
 """Checks every order that an exchange accepts and every fill, against its own book and the journal."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 
-from core.model.identity import ClientOrderId
+from core.model.identity import ClientOrderId, SourceName
 from core.model.ledger import OrderPhase, OrderRecord
 from core.model.money import ZERO, plain
 from core.model.order import OrderIntent
@@ -21,16 +22,18 @@ RECEIVE_WINDOW_SECONDS: Mapping[str, float] = {"bybit": 5.0, "blofin": 60.0, "ku
 
 
 class OrderChecks:
-    """Rules 1, 2, 6, 7, 8, 9, 15 and the operator's word.
+    """Rules 1, 2, 6, 7, 8, 9, 15, 16 and the operator's word.
 
     Attributes:
         traded: How much was bought and sold of each symbol, together.
         durable_only: While the disk is full: the orders that were journaled before; None while it is not.
+        why_held_back: Why nothing may be built up on a source at a time, empty when it may.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.traded: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self.durable_only: frozenset[ClientOrderId] | None = None
+        self.why_held_back: Callable[[SourceName, datetime], str] = lambda _source, _at: ""
         self._scene = scene
         self._requests: dict[tuple[str, str], ClientOrderId] = {}
         self._unasked: dict[tuple[str, str], set[str]] = {}
@@ -64,6 +67,7 @@ class OrderChecks:
         self._check_meaning(entry, place, unit, record.intent)
         self._check_flag(place, record.intent)
         self._check_permission(place, record)
+        self._check_sources(place, record)
         self._check_count(place)
 
     def take_fill(self, entry: Entry) -> None:
@@ -122,6 +126,16 @@ class OrderChecks:
                 self._scene.fail(rule, f"{place}: an order ({kind}) {late:.0f} s after: {standing}")
         if self.durable_only is not None and not intent.reduce_only and intent.client_order_id not in self.durable_only:
             self._scene.fail(9, f"{place}: increase {intent.client_order_id} was meant while the disk was full")
+
+    def _check_sources(self, place: Place, record: OrderRecord) -> None:
+        """16: nothing is built up on a source that went silent."""
+        decision = self._scene.journal.ledger(*place).decision if self._scene.journal else None
+        if record.intent.reduce_only or decision is None or decision.number != record.intent.decision:
+            return
+        for contribution in decision.contributions:
+            why = self.why_held_back(contribution.source, record.sent_at)
+            if why and contribution.weight > ZERO:
+                self._scene.fail(16, f"{place}: increase {record.intent.client_order_id} was meant, and {why}")
 
     def _check_count(self, place: Place) -> None:
         ledger = self._scene.journal.ledger(*place) if self._scene.journal else None

@@ -22,6 +22,7 @@ from simulation.calm import CalmCheck
 from simulation.gaps import gaps_of
 from simulation.happenings import Happenings
 from simulation.scene import Violation, unified
+from simulation.stale_check import StaleCheck
 from simulation.virtual_time import run_virtually
 from simulation.whole_world import DEFAULT_WEIGHT, Plan, WholeWorld
 
@@ -83,12 +84,13 @@ async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable
 async def _live_in(world: WholeWorld, steps: Sequence[Step], watch: Callable[[float], None]) -> Verdict:
     trial = Trial(world)
     loop = asyncio.get_running_loop()
-    calm = CalmCheck(world)
+    calm, stale = CalmCheck(world), StaleCheck(world)
     async with world.running():
         for step in steps:
             await asyncio.sleep(max(0.0, step.at_seconds - loop.time()))
             watch(loop.time())
             calm.look()
+            stale.look()
             calm.take(step.action)
             await trial.happenings.apply(step.action)
         converged_seconds = await trial.heal_and_converge()

@@ -65,11 +65,11 @@ def compare_twins(seed: int) -> list[Violation]:
     return _differences_of_restarts(undisturbed, restarted) + _differences_of_others(undisturbed, beside, troubled)
 
 
-def compare_replays(seed: int, steps: Sequence[Step]) -> list[Violation]:
+def compare_replays(plan: Plan, steps: Sequence[Step]) -> list[Violation]:
     """17: the same seed lives the same life."""
     beginning = [step for step in steps if step.at_seconds < REPLAYED_HOURS * 3600]
-    first, second = (run_trial(Plan(seed), beginning).digest for _ in range(2))
-    return [] if first == second else [Violation(17, 0.0, f"seed {seed} lived two lives: {first}, {second}")]
+    first, second = (run_trial(plan, beginning).digest for _ in range(2))
+    return [] if first == second else [Violation(17, 0.0, f"seed {plan.seed} lived two lives: {first}, {second}")]
 
 
 def live(seed: int, steps: Sequence[Step]) -> Outcome:

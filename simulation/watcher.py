@@ -17,7 +17,7 @@ The numbers are those of the twenty invariants:
 13. no published limit is passed; after a refusal for it, silence: calls
 14. decided only under a configuration that was valid; the newest valid one is in force in the end: decisions, trial
 15. a second engine on the same data refuses to start; beside one with data of its own increases stop: orders, trial
-16. a stale source follows its policy: lives aimed at it
+16. nothing is built up on a source that went silent, and one that is too old is flattened, not before: orders, trial
 17. the same seed lives the same life: every tenth world begins twice
 18. a restart changes nothing: what the journal adds up to before and after every orderly one; twins; crash points
 19. journaled fills explain what is held: confirmations, and in the end
@@ -53,7 +53,7 @@ class Watcher:
 
     Attributes:
         told: How often each event was told.
-        seen: How often each kind of fact happened on the exchanges.
+        seen: How often each kind of fact happened on the exchanges, or was found by a check between the steps.
         hits: How often each kind of fault met the engine in each state.
         troubled_at: When a fault last met each exchange, in seconds of the world.
         scene: What the checks look at.

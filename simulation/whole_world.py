@@ -61,6 +61,7 @@ class Plan:
         exchanges: One paper account each.
         balance_usdt: What each account begins with.
         page_rows: Most rows of a list that goes on behind a cursor; 0: as the exchange's rules say.
+        flattens_after_seconds: How old the network's positions may become before its share goes; 0: a day, as usual.
     """
 
     seed: int = 1
@@ -69,6 +70,7 @@ class Plan:
     exchanges: Sequence[str] = EXCHANGES
     balance_usdt: Decimal = Decimal(10_000)
     page_rows: int = 0
+    flattens_after_seconds: float = 0.0
 
     @property
     def coins(self) -> Collection[str]:
@@ -170,6 +172,9 @@ class WholeWorld:
     def _write_config(self) -> None:
         self.write_mapping({symbol: symbol for symbol in self.plan.symbols})
         self.write_weights(dict.fromkeys(self.plan.symbols, DEFAULT_WEIGHT))
+        if self.plan.flattens_after_seconds:
+            settings = {"sources": {"bittensor": {"max_age_seconds": self.plan.flattens_after_seconds}}}
+            write_atomically(self.home.engine_settings, format_json(settings))
 
     def _entry(self, symbol: str, weight: Decimal) -> dict[str, object]:
         sources: list[dict[str, object]] = [{"source": "tradingview", "weight": weight}]

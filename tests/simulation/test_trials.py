@@ -14,7 +14,7 @@ from commands.demo_services import ROOT
 from paper.effects import MarketState
 from paper.faults import Fault, FaultKind
 from simulation.actions import Alert, Break, Heal, Market, Restart, Step
-from simulation.campaign import schedule_of
+from simulation.campaign import plan_of, schedule_of
 from simulation.trial import run_trial
 from simulation.whole_world import Plan
 
@@ -32,7 +32,7 @@ def live_through(first: int, record_property: Callable[[str, object], None]) -> 
     """Live through some worlds of an hour each, of which none may break a rule, and report what that took."""
     begun, hours, broken = time.process_time(), 0.0, {}
     for seed in range(first, first + WORLDS_PER_TEST):
-        verdict = run_trial(Plan(seed), schedule_of(seed, 1.0))
+        verdict = run_trial(plan_of(seed), schedule_of(seed, 1.0))
         hours += verdict.seconds / 3600
         if verdict.violations or not verdict.seen["order"]:
             broken[f"./engine simulate --hours 1 --seed {seed}"] = verdict.violations
@@ -54,7 +54,7 @@ def test_no_rule_is_broken_in_many_more_hours(first: int, record_property: Calla
 
 def test_the_same_seed_lives_the_same_life_whatever_the_hash_seed() -> None:
     program = (
-        "from simulation.campaign import schedule_of; from simulation.trial import run_trial; "
+        "from simulation.campaign import plan_of, schedule_of; from simulation.trial import run_trial; "
         "from simulation.whole_world import Plan; from simulation.aimed import AIMED; "
         "print(run_trial(Plan(3), schedule_of(3, 0.1)).digest); "
         "lives = [AIMED['a second engine elsewhere'], AIMED['no room for the journal']]; "

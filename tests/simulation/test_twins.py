@@ -6,6 +6,7 @@ from paper.faults import Fault, FaultKind
 from simulation import twins
 from simulation.actions import Break, DisableAccount, Heal, Step
 from simulation.campaign import schedule_of
+from simulation.whole_world import Plan
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -29,9 +30,9 @@ def test_a_restart_that_leaves_another_position_is_called_rule_18(monkeypatch: p
 
 def test_a_second_life_that_goes_another_way_is_called_rule_17(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = schedule_of(10, 0.05)
-    assert twins.compare_replays(10, steps) == []
+    assert twins.compare_replays(Plan(10), steps) == []
 
     lived = iter(("one digest", "another"))
     monkeypatch.setattr(twins, "run_trial", lambda *_: type("Lived", (), {"digest": next(lived)}))
 
-    assert [violation.invariant for violation in twins.compare_replays(10, steps)] == [17]
+    assert [violation.invariant for violation in twins.compare_replays(Plan(10), steps)] == [17]

@@ -9,7 +9,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from core.model.identity import AccountId, Symbol
+from config.files import format_json, write_atomically
+from core.decisions.judge_source import OnStale, StalenessPolicy
+from core.model.identity import AccountId, SourceName, Symbol
 from core.model.standing import Scope, SetStanding, Standing
 from paper.faults import Fault, FaultKind
 from simulation.actions import Alert, FillDisk
@@ -17,6 +19,7 @@ from simulation.calm import CalmCheck
 from simulation.full_disk import Full
 from simulation.happenings import Happenings
 from simulation.services import Service
+from simulation.stale_check import StaleCheck
 from simulation.surroundings import JOURNAL_FAILED
 from simulation.trial import Trial
 from simulation.virtual_time import run_virtually
@@ -165,6 +168,32 @@ async def tell_a_secret(world: WholeWorld) -> None:
     world.watcher.tell("pass failed", why=f"refused: {world.house.account('bybit').keys.secret}")
 
 
+def follow(policy: StalenessPolicy, times: int) -> Breakage:
+    async def follow_another_policy_than_the_file_says(world: WholeWorld) -> None:
+        check = StaleCheck(world)
+        await world.services.stop(Service.ENDPOINT)
+        assert world.engine
+        world.engine.manager._policies = {SourceName("tradingview"): policy}
+        await asyncio.sleep(40)
+        for _ in range(times):
+            check.look()
+        await asyncio.sleep(40)
+        world.write_weights({SYMBOL: Decimal("0.3")})
+        await asyncio.sleep(10)
+
+    return follow_another_policy_than_the_file_says
+
+
+async def hold_a_source_that_is_to_go(world: WholeWorld) -> None:
+    settings = {"sources": {"tradingview": {"max_age_seconds": 100, "on_stale": "flatten"}}}
+    write_atomically(world.home.engine_settings, format_json(settings))
+    check = StaleCheck(world)
+    assert world.engine
+    world.engine.manager._policies = {SourceName("tradingview"): StalenessPolicy()}
+    await asyncio.sleep(120)
+    check.look()
+
+
 async def forget_the_record(world: WholeWorld) -> None:
     await world.services.stop(Service.ENDPOINT)
     for path in world.home.raw_signals("tradingview").glob("*.jsonl"):
@@ -201,6 +230,10 @@ async def take_an_earlier_alert_again(world: WholeWorld) -> None:
         (decide_under_an_invalid_configuration, {14}),
         (keep_an_old_configuration, {14}),
         (forbid("engine"), {15}),
+        (follow(StalenessPolicy(), times=1), set()),
+        (follow(StalenessPolicy(heartbeat_seconds=3600.0), times=0), {16}),
+        (follow(StalenessPolicy(max_age_seconds=20.0, on_stale=OnStale.FLATTEN), times=1), {16}),
+        (hold_a_source_that_is_to_go, {16}),
         (change_the_journal_while_it_is_closed, {18}),
         (trade_unseen, {11, 19}),
         (tell_a_secret, {20}),

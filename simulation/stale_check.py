@@ -1,0 +1,69 @@
+"""16: a source that went silent follows its declared policy; judged by the frames on the disk, not by the engine."""
+
+from datetime import datetime, timedelta
+
+from config.engine_settings_file import EngineSettingsFile
+from core.decisions.judge_source import OnStale, SourceUse, StalenessPolicy
+from core.model.identity import SourceName
+from core.model.reading import Known
+from core.model.signal import SourceFrame
+from signal_processors.depth_files import DepthFiles
+from simulation.whole_world import WholeWorld
+
+FOLLOWED_WITHIN = timedelta(seconds=5)
+"""How long the engine may take to see what the disk and the clock say; the clock is stepped by less."""
+
+SOURCES = (SourceName("tradingview"), SourceName("bittensor"))
+
+
+class StaleCheck:
+    """Compares what the engine makes of each source with the source's frame, and looks at every increase."""
+
+    def __init__(self, world: WholeWorld) -> None:
+        self._world = world
+        self._frames = DepthFiles(world.home, world.clock)
+        self._settings = EngineSettingsFile(world.home)
+        world.watcher.orders.why_held_back = self.why_held_back
+
+    def look(self) -> None:
+        """What the engine makes of every source is what its frame and its policy ask for."""
+        world = self._world
+        loop_seconds, since = world.clock.seconds(), world.watcher.scene.engine_since
+        if world.engine is None or loop_seconds - since < FOLLOWED_WITHIN.total_seconds():
+            return
+        judged = world.engine.manager.judged_sources()
+        for source in SOURCES:
+            frame, policy = self._read(source)
+            if frame is None or source not in judged:
+                continue
+            use, told = judged[source].use, f"{source} is used to {judged[source].use}"
+            demanded = _demanded(frame, policy, world.clock.now() - FOLLOWED_WITHIN)
+            if demanded is not SourceUse.FOLLOW:
+                world.watcher.seen[f"source to {demanded}"] += 1
+            if demanded is SourceUse.FLATTEN and use is not SourceUse.FLATTEN:
+                world.watcher.fail(16, f"{told}, its content is of {frame.fetched_at or frame.written_at}")
+            elif demanded is SourceUse.HOLD and use is SourceUse.FOLLOW:
+                world.watcher.fail(16, f"{told}, its heartbeat is of {frame.heartbeat_at}")
+            earliest = _demanded(frame, policy, world.clock.now() + FOLLOWED_WITHIN)
+            if use is SourceUse.SILENT or (use is SourceUse.FLATTEN and earliest is not SourceUse.FLATTEN):
+                world.watcher.fail(16, f"{told}, and it has spoken at {frame.heartbeat_at}")
+
+    def why_held_back(self, source: SourceName, at: datetime) -> str:
+        """Why nothing may be built up on a source at a time, empty when it may."""
+        frame, policy = self._read(source)
+        if frame is None or _demanded(frame, policy, at - FOLLOWED_WITHIN) is SourceUse.FOLLOW:
+            return ""
+        return f"{source} had been silent since {frame.heartbeat_at}"
+
+    def _read(self, source: SourceName) -> tuple[SourceFrame | None, StalenessPolicy]:
+        reading = self._frames.read_frame(source)
+        return reading.value if isinstance(reading, Known) else None, self._settings.staleness_policies()[source]
+
+
+def _demanded(frame: SourceFrame, policy: StalenessPolicy, now: datetime) -> SourceUse:
+    content_age = (now - (frame.fetched_at or frame.written_at)).total_seconds()
+    if policy.max_age_seconds is not None and content_age > policy.max_age_seconds:
+        return SourceUse.FLATTEN if policy.on_stale is OnStale.FLATTEN else SourceUse.HOLD
+    is_silent = (now - frame.heartbeat_at).total_seconds() > policy.heartbeat_seconds
+    is_unfed = policy.fetch_seconds is not None and content_age > policy.fetch_seconds
+    return SourceUse.HOLD if is_silent or is_unfed else SourceUse.FOLLOW
