@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -178,12 +178,13 @@ class Engine:
             await self._files.versions.drain()
 
     def watched_folders(self) -> list[Path]:
-        """Where a change means that there is something to look at."""
+        """Where a change means that there is something to look at; a folder that cannot be made is polled alone."""
         sources = [self._home.raw_signals(str(source)) for source in self.config.load().mappings]
         folders = [self._home.path, self._home.operator_commands, *sources]
         for folder in folders:
-            folder.mkdir(parents=True, exist_ok=True)
-        return folders
+            with suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+        return [folder for folder in folders if folder.is_dir()]
 
     def symbols(self) -> list[Symbol]:
         """What the weight file names."""

@@ -2,11 +2,12 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from core.model.failures import EngineError, StorageFailure
+from core.model.failures import EngineError
 
 
 class AlreadyRunning(EngineError):
@@ -25,7 +26,6 @@ class EngineLock:
 
         Raises:
             AlreadyRunning: With the holder's process id.
-            StorageFailure: If the disk has no room for ours.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -37,12 +37,7 @@ class EngineLock:
             raise AlreadyRunning(
                 f"{self._path}: another engine is running on this data (process {holder}); stop it first"
             ) from None
-        try:
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
-        except OSError as error:
-            os.close(descriptor)
-            raise StorageFailure(f"{self._path}: cannot be written: {error.strerror or error}") from error
+        _note_holder(descriptor)
         self._descriptor = descriptor
         return self
 
@@ -51,6 +46,17 @@ class EngineLock:
     ) -> None:
         """Release the lock; the file stays."""
         os.close(self._descriptor)
+
+
+def _note_holder(descriptor: int) -> None:
+    """Note the process id, over the last holder's: that needs no room. The lock holds without it."""
+    note = f"{os.getpid()}\n".encode()
+    with suppress(OSError):
+        try:
+            kept = os.write(descriptor, note)
+        except OSError:
+            kept = 0
+        os.ftruncate(descriptor, kept)
 
 
 def running_engine(path: Path, locks: Path = Path("/proc/locks")) -> int | None:
@@ -68,8 +74,13 @@ def running_engine(path: Path, locks: Path = Path("/proc/locks")) -> int | None:
         held = [line.split() for line in locks.read_text().splitlines()]
     except OSError:
         return process_id if _is_alive(process_id) else None
-    is_held = any("FLOCK" in line and any(part.endswith(f":{inode}") for part in line) for line in held)
-    return process_id if is_held else None
+    holders = [line for line in held if "FLOCK" in line and any(part.endswith(f":{inode}") for part in line)]
+    return (process_id or _pid_in(holders[0])) if holders else None
+
+
+def _pid_in(line: list[str]) -> int:
+    """The process id in a line of /proc/locks: the first number behind the kind of lock."""
+    return next((int(part) for part in line[1:] if part.isdigit()), 0)
 
 
 def _is_alive(process_id: int) -> bool:

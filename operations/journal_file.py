@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import apsw
@@ -32,6 +32,7 @@ from operations.journal_rows import (
     standings_rows,
     statements,
 )
+from operations.journal_without_room import BUSY_MILLISECONDS, NO_ROOM, alone_with
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 EPOCH_BYTES = 16
@@ -45,10 +46,13 @@ class JournalFile:
 
     Events and the ledgers folded from them are written in one transaction, so a crash leaves both or
     neither. After a failed commit the journal is broken: every later record is refused, notes stay in memory, and
-    order ids are derived from an epoch of their own, so that the next start never meets them.
+    order ids are derived from an epoch of their own, so that the next start never meets them. One that was opened on a
+    disk without room is broken from the beginning.
     """
 
-    def __init__(self, connection: apsw.Connection, committer: Committer = commit_inline, chance: str = "") -> None:
+    def __init__(
+        self, connection: apsw.Connection, committer: Committer = commit_inline, chance: str = "", failure: str = ""
+    ) -> None:
         self._connection = connection
         self._committer = committer
         self._chance = chance
@@ -68,6 +72,8 @@ class JournalFile:
         self._one_commit = asyncio.Lock()
         self._broken = ""
         self.commits = 0
+        if failure:
+            self._break(failure)
 
     @property
     def epoch(self) -> str:
@@ -213,9 +219,12 @@ class JournalFile:
             try:
                 await self._committer(lambda: self._commit(rows))
             except apsw.Error as error:
-                self._broken = f"the journal could not be written: {error}"
-                self._epoch = hashlib.sha256(f"{self._epoch} after a failed write {self._chance}".encode()).hexdigest()
+                self._break(str(error))
             return not self._broken
+
+    def _break(self, failure: str) -> None:
+        self._broken = f"the journal could not be written: {failure}"
+        self._epoch = hashlib.sha256(f"{self._epoch} after a failed write {self._chance}".encode()).hexdigest()
 
     def _commit(self, rows: Sequence[Row]) -> None:
         with self._connection:
@@ -239,6 +248,9 @@ def open_journal(
 ) -> JournalFile:
     """Open the journal, creating or upgrading it; a crash in the middle leaves it as it was.
 
+    On a disk without room one that needs no upgrade is read all the same; it then says from the beginning that nothing
+    can be made durable.
+
     Args:
         path: The database file; its folder is created with mode 0700.
         new_epoch: 32 hex characters of chance, used when the journal is created (its first characters, in base
@@ -249,20 +261,34 @@ def open_journal(
         survives_power_loss: False only where nothing real depends on it; a commit then survives its process alone.
 
     Raises:
-        StorageFailure: If the file cannot be opened, is damaged or comes from a newer release.
+        StorageFailure: If the file cannot be opened, is damaged or comes from a newer release, or is to be created
+            or upgraded on a disk without room.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = apsw.Connection(str(path), vfs=vfs or None)
-        connection.set_busy_timeout(5000)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={'FULL' if survives_power_loss else 'OFF'}")
-        with connection:
-            _migrate(connection, path, migrations)
-            _write_identity(connection, new_epoch)
-        return JournalFile(connection, committer, new_epoch)
+        try:
+            _make_ready(connection, path, new_epoch, migrations, survives_power_loss=survives_power_loss)
+            return JournalFile(connection, committer, new_epoch)
+        except NO_ROOM as error:
+            connection.close()
+            with alone_with(path, vfs) as connection:
+                _check_schema(connection, path, migrations)
+                return JournalFile(connection, committer, new_epoch, failure=str(error))
     except (OSError, *_DAMAGE) as error:
         raise StorageFailure(f"{path}: the journal cannot be opened: {error}") from error
+
+
+def _make_ready(
+    connection: apsw.Connection, path: Path, new_epoch: str, migrations: Path, *, survives_power_loss: bool
+) -> None:
+    """Bring a journal up to date, and set how it is written; one that is up to date is not written."""
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={'FULL' if survives_power_loss else 'OFF'}")
+    with connection:
+        _migrate(connection, path, migrations)
+        _write_identity(connection, new_epoch)
 
 
 def _migrate(connection: apsw.Connection, path: Path, migrations: Path) -> None:
@@ -273,7 +299,8 @@ def _migrate(connection: apsw.Connection, path: Path, migrations: Path) -> None:
         raise StorageFailure(f"{path}: written by a newer release (schema {applied}, this one knows {len(scripts)})")
     for script in scripts[applied:]:
         connection.execute(script.read_text())
-    connection.pragma("user_version", len(scripts))
+    if applied < len(scripts):
+        connection.pragma("user_version", len(scripts))
 
 
 def _write_identity(connection: apsw.Connection, new_epoch: str) -> None:
@@ -304,24 +331,30 @@ def read_only(path: Path) -> Iterator[JournalFile]:
     """
     if not path.exists():
         raise StorageFailure(f"{path}: no journal to read: no engine has run on this data yet; start it first")
+    with ExitStack() as stack:
+        try:
+            journal = _look_into(stack, path)
+        except _DAMAGE as error:
+            raise StorageFailure(f"{path}: the journal cannot be read: {error}") from error
+        yield journal
+
+
+def _look_into(stack: ExitStack, path: Path) -> JournalFile:
+    """The journal beside its engine, or alone where the disk has no room for both."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    stack.callback(connection.close)
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    except apsw.Error as error:
-        raise StorageFailure(f"{path}: no journal to read: {error}") from error
-    try:
-        connection.set_busy_timeout(5000)
-        yield _look_into(connection, path)
-    finally:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        _check_schema(connection, path, MIGRATIONS)
+    except (apsw.CantOpenError, *NO_ROOM):
         connection.close()
+        connection = stack.enter_context(alone_with(path))
+        _check_schema(connection, path, MIGRATIONS)
+    return JournalFile(connection)
 
 
-def _look_into(connection: apsw.Connection, path: Path) -> JournalFile:
-    known = len(sorted(MIGRATIONS.glob("[0-9]*.sql")))
-    try:
-        schema = int(str(connection.pragma("user_version")))
-        if schema != known:
-            remedy = "start the engine once to upgrade it" if schema < known else "use the newer release"
-            raise StorageFailure(f"{path}: of schema {schema}, this release reads {known}; {remedy}")
-        return JournalFile(connection)
-    except _DAMAGE as error:
-        raise StorageFailure(f"{path}: the journal cannot be read: {error}") from error
+def _check_schema(connection: apsw.Connection, path: Path, migrations: Path) -> None:
+    schema, known = int(str(connection.pragma("user_version"))), len(sorted(migrations.glob("[0-9]*.sql")))
+    if schema != known:
+        remedy = "start the engine once to upgrade it" if schema < known else "use the newer release"
+        raise StorageFailure(f"{path}: of schema {schema}, this release reads {known}; {remedy}")

@@ -136,7 +136,7 @@ class Chaos:
             case StopService(service=service):
                 return [(wait if service is Service.ENDPOINT else 4 * wait, StartService(service))]
             case FillDisk():
-                return [(2.0, self._alert()), (wait, FreeDisk())]
+                return [(2.0, self._alert()), (wait / 2, self._restart()), (wait, FreeDisk())]
             case SpoilMapping() | EditMapping():
                 return [(1.0, self._alert()), (wait, EditMapping({name: name for name in self._plan.symbols}))]
             case RunStranger(exchange=exchange):

@@ -491,6 +491,24 @@ def test_fault_81_a_full_disk_stops_increases_lets_exits_through_and_is_said_onc
     live(tmp_path, story)
 
 
+def test_fault_81_an_engine_that_starts_on_a_full_disk_reduces_does_not_increase_and_says_so(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1", ETH="0.1")
+        world.disk.is_full = True
+        for number, (bitcoin, ether) in enumerate((("0", "0.2"), ("0.1", "0")), start=1):
+            world.restart()
+            world.sources.say(BTC=bitcoin, ETH=ether)
+            await world.outlast_doubt()
+            assert len(told(world, "journal not durable, increases stop, reductions go on")) == number
+        assert (world.held(BTC), world.held(ETH)) == (D(0), D(0))
+        assert all(order.reduce_only for order in world.exchange.executed)
+        ids = [order.client_order_id for order in world.exchange.executed]
+
+        assert len(set(ids)) == len(ids) == 2
+
+    live(tmp_path, story)
+
+
 def test_fault_81_a_disk_that_fills_up_under_an_increase_sends_nothing(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await hold(world, BTC="0.1", ETH="0.1")
