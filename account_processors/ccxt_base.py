@@ -28,7 +28,7 @@ from core.model.order import (
     UnknownOutcome,
 )
 from core.model.position import AccountSnapshot, MarginMode, Position, Quote
-from core.model.reading import Barred, Known, Reading, Unknown
+from core.model.reading import Barred, HeldBack, Known, Reading, Unknown
 from core.ports.clock import Clock
 from core.ports.exchange import Capabilities, SymbolSettings
 
@@ -165,7 +165,7 @@ class CcxtExchange:
         try:
             report = await self._dialect.find(instrument, client_order_id)
         except CallFailed as failure:
-            return NotFound() if failure.is_not_found else UnknownOutcome(failure.detail)
+            return NotFound() if failure.is_not_found else UnknownOutcome(failure.detail, failure.held_back_seconds)
         except (MalformedReply, InvalidInput) as error:
             return UnknownOutcome(str(error))
         return report or NotFound()
@@ -249,6 +249,8 @@ class CcxtExchange:
         try:
             return Known(await ask(), at)
         except CallFailed as failure:
+            if failure.held_back_seconds is not None:
+                return HeldBack(failure.detail, failure.held_back_seconds)
             return Barred(failure.detail) if failure.meaning in BARRING else Unknown(failure.detail)
         except (MalformedReply, InvalidInput) as error:
             return Unknown(f"{self._account.exchange}: {error}")

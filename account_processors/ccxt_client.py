@@ -185,10 +185,21 @@ class CcxtClient:
             await self._limiter.admit(call.budgets, call.weight, call.lane, longest_wait_seconds)
         except BudgetExhausted as error:
             raise CallFailed(
-                f"{self.profile.name}: {error}", was_sent=False, code="own", retry_after_seconds=error.wait_seconds
+                f"{self.profile.name}: {error}",
+                was_sent=False,
+                code="own",
+                retry_after_seconds=error.wait_seconds,
+                is_held_back=not error.is_left_alone,
             ) from None
 
     async def _translated(self, call: Call, ask: Callable[[Any], Awaitable[T]]) -> T:
+        """What an admitted call brings, foreign exceptions as ours."""
+        try:
+            return await self._asked(call, ask)
+        finally:
+            self._limiter.end(call.budgets, call.weight)
+
+    async def _asked(self, call: Call, ask: Callable[[Any], Awaitable[T]]) -> T:
         exchange = self.raw()
         try:
             answer = await ask(exchange)

@@ -1,4 +1,10 @@
-"""Budgets of calls on loop time: at most so many in any window, and a reserve that only reductions may use."""
+"""Budgets of calls on loop time: at most so many in any window, and a reserve that only reductions may use.
+
+The exchange counts a call when it arrives there, which is some time between its start here and its end. So a call holds
+its place from its start until a whole window after its end: whatever the way there takes, no window of the exchange,
+fixed or sliding, holds more than the published limit. Held from its start only, a slow call and a quick later one could
+arrive in the same window.
+"""
 
 import asyncio
 from collections import deque
@@ -20,6 +26,9 @@ class Lane(IntEnum):
 
 LEFT_TO_OTHERS = {Lane.ORDINARY: 1.0, Lane.LOOK_UP: 0.5, Lane.REDUCTION: 0.0}
 """Share of the reserve that a lane leaves to more urgent ones."""
+
+CLOCK_ERROR = 0.001
+"""Share by which a window is taken to be longer, since our clock and the exchange's do not run equally fast."""
 
 LOOK_UP_EVERY_SECONDS = 4.0
 """How often one look-up is tried while the exchange wants to be left alone: an exit waits for no longer than that, and
@@ -50,23 +59,24 @@ class Window:
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self._spent: deque[tuple[float, float]] = deque()
+        self._seconds = budget.window_seconds * (1.0 + CLOCK_ERROR)
+        self._ended: deque[tuple[float, float]] = deque()
         self._total = 0.0
         self._blocked_until = 0.0
         self._next_look_up = 0.0
 
     def seconds_until_free(self, now: float, weight: float, lane: Lane) -> float:
-        """How long until a call of this weight fits, 0 when it fits now."""
+        """How long until a call of this weight fits, 0 when now; the least it can be while calls are under way."""
         self._forget(now)
         limit = self.budget.weight * (1.0 - self.budget.reserve * LEFT_TO_OTHERS[lane])
         wait = self.seconds_left_alone(now, lane)
         excess = self._total + weight - max(limit, weight)
-        for at, spent in self._spent:
+        for ended, spent in self._ended:
             if excess <= 1e-9:
-                break
+                return wait
             excess -= spent
-            wait = max(wait, at + self.budget.window_seconds - now)
-        return wait
+            wait = max(wait, ended + self._seconds - now)
+        return wait if excess <= 1e-9 else max(wait, self._seconds)
 
     def seconds_left_alone(self, now: float, lane: Lane) -> float:
         """How long the exchange still wants no such call, 0 when it does not say so."""
@@ -76,11 +86,14 @@ class Window:
         return max(0.0, until - now)
 
     def spend(self, now: float, weight: float, lane: Lane) -> None:
-        """Count a call."""
-        self._spent.append((now, weight))
+        """Count a call that starts."""
         self._total += weight
         if lane is Lane.LOOK_UP and self._next_look_up:
             self._next_look_up = now + LOOK_UP_EVERY_SECONDS
+
+    def end(self, now: float, weight: float) -> None:
+        """A call was answered, or given up with its connection: it has arrived by now, or never will."""
+        self._ended.append((now, weight))
 
     def block(self, now: float, until: float) -> None:
         """Let all but reductions, and a look-up now and then, wait until a loop time."""
@@ -92,8 +105,8 @@ class Window:
         self._next_look_up = 0.0
 
     def _forget(self, now: float) -> None:
-        while self._spent and self._spent[0][0] + self.budget.window_seconds <= now:
-            self._total -= self._spent.popleft()[1]
+        while self._ended and self._ended[0][0] + self._seconds <= now:
+            self._total -= self._ended.popleft()[1]
 
 
 class BudgetExhausted(Exception):
@@ -101,12 +114,14 @@ class BudgetExhausted(Exception):
 
     Attributes:
         wait_seconds: How long it would have been.
+        is_left_alone: Whether it is the exchange that wants no calls, not our own budget that is used up.
     """
 
     def __init__(self, budget: str, wait_seconds: float, *, is_left_alone: bool) -> None:
         why = "the exchange wants to be left alone" if is_left_alone else "our own budget is used up"
         super().__init__(f"{why} for another {wait_seconds:.1f} s ({budget})")
         self.wait_seconds = wait_seconds
+        self.is_left_alone = is_left_alone
 
 
 class Limiter:
@@ -116,7 +131,7 @@ class Limiter:
         self._windows = {window.budget.name: window for window in windows}
 
     async def admit(self, names: Sequence[str], weight: float, lane: Lane, longest_wait_seconds: float) -> None:
-        """Wait until every named budget has room, then spend.
+        """Wait until every named budget has room, then spend; `end` is to follow, whatever becomes of the call.
 
         Raises:
             BudgetExhausted: If that takes longer than allowed; nothing is then spent.
@@ -136,6 +151,12 @@ class Limiter:
                 is_left_alone = slowest.seconds_left_alone(now, lane) > 0.0
                 raise BudgetExhausted(slowest.budget.name, wait, is_left_alone=is_left_alone)
             await asyncio.sleep(wait)
+
+    def end(self, names: Sequence[str], weight: float) -> None:
+        """An admitted call is over; its room is free a window later."""
+        now = asyncio.get_running_loop().time()
+        for name in names:
+            self._windows[name].end(now, weight)
 
     def block(self, names: Sequence[str], seconds: float) -> None:
         """Obey the exchange: only reductions and few look-ups on these budgets for so long."""

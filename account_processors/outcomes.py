@@ -34,6 +34,7 @@ class CallFailed(ExchangeFailure):
         meaning: What the code proves, None when it is not in the exchange's table.
         was_sent: False when the request provably never left.
         retry_after_seconds: How long the exchange, or our own budget, asks to wait.
+        is_held_back: Whether our own budget kept it from being sent, which tells nothing of the exchange.
     """
 
     def __init__(
@@ -44,17 +45,24 @@ class CallFailed(ExchangeFailure):
         meaning: Meaning | None = None,
         was_sent: bool = True,
         retry_after_seconds: float | None = None,
+        is_held_back: bool = False,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.meaning = meaning
         self.was_sent = was_sent
         self.retry_after_seconds = retry_after_seconds
+        self.is_held_back = is_held_back
 
     @property
     def detail(self) -> str:
         """What went wrong, in words, without any secret."""
         return str(self)
+
+    @property
+    def held_back_seconds(self) -> float | None:
+        """How long our own budget holds the call back, None where it does not."""
+        return self.retry_after_seconds if self.is_held_back else None
 
     @property
     def is_not_found(self) -> bool:
@@ -70,7 +78,8 @@ class CallFailed(ExchangeFailure):
 def outcome_of(failure: CallFailed) -> RefusedOutcome | UnknownOutcome:
     """What a failed write proves; the default is nothing."""
     if not failure.was_sent:
-        return RefusedOutcome(RefusalReason.RATE_LIMITED, failure.detail, failure.retry_after_seconds)
+        reason = RefusalReason.OUT_OF_BUDGET if failure.is_held_back else RefusalReason.RATE_LIMITED
+        return RefusedOutcome(reason, failure.detail, failure.retry_after_seconds)
     if isinstance(failure.meaning, RefusalReason):
         return RefusedOutcome(failure.meaning, failure.detail, failure.retry_after_seconds)
     return UnknownOutcome(failure.detail)

@@ -85,9 +85,16 @@ class AccountLimits:
         """Begin to measure losses anew, after the operator resumed the account."""
         await self._journal.remember_marks(self._account, None)
 
-    def count_increase(self) -> None:
-        """Remember that an increase is being sent."""
-        self._increases.append(asyncio.get_running_loop().time())
+    def count_increase(self) -> float:
+        """Remember that an increase is being sent, and since when."""
+        now = asyncio.get_running_loop().time()
+        self._increases.append(now)
+        return now
+
+    def take_back_increase(self, counted_at: float) -> None:
+        """An increase that was counted did not leave this machine."""
+        if counted_at in self._increases:
+            self._increases.remove(counted_at)
 
     def others_decided(
         self, symbol: Symbol, readings: Readings, pending: Mapping[Symbol, Decision]

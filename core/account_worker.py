@@ -20,7 +20,7 @@ from core.model.ledger import SymbolLedger
 from core.model.outcome import PassReport, SymbolOutcome
 from core.model.policy import AccountPolicy
 from core.model.position import AccountSnapshot
-from core.model.reading import Barred, Known, Unknown
+from core.model.reading import Barred, HeldBack, Known, Unknown
 from core.model.signal import MergedTarget
 from core.model.standing import SetStanding, Standing
 from core.model.target import Targets
@@ -266,6 +266,9 @@ class AccountWorker:
         if isinstance(positions, Barred):
             self._quarantine.begin(positions.reason, is_unreadable=True)
             self._next_pass_seconds = self._quarantine.rest_seconds() or CONFIRMED_AFTER_SECONDS
+            return False
+        if isinstance(positions, HeldBack):
+            self._next_pass_seconds = max(MIN_PASS_SECONDS, positions.retry_after_seconds)
             return False
         self.watch.saw_read(f"position unknown: {positions.reason}")
         self._next_pass_seconds = self._pause_seconds(self.watch.health.failed_reads, targets)

@@ -61,9 +61,15 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """The order may still change the position; only a reduction may be sent beside it."""
+    """The order may still change the position; only a reduction may be sent beside it.
+
+    Attributes:
+        why: In words.
+        held_back_seconds: How long our own budget keeps it from being asked for, None where the exchange was asked.
+    """
 
     why: str
+    held_back_seconds: float | None = None
 
 
 TradeResult = Settled | RefusedOutcome | Unsettled
@@ -241,9 +247,10 @@ class PlanExecutor:
             if result:
                 self._flights.pop(intent.client_order_id, None)
                 return result
-            if is_urgent is None or is_urgent() or loop.time() + delay_seconds > deadline:
+            pause_seconds = max(delay_seconds, _held_back_seconds(report) or 0.0)
+            if is_urgent is None or is_urgent() or loop.time() + pause_seconds > deadline:
                 return await self._leave_in_flight(intent, report)
-            await asyncio.sleep(delay_seconds)
+            await asyncio.sleep(pause_seconds)
             delay_seconds = min(2 * delay_seconds, LONGEST_LOOKUP_DELAY_SECONDS)
 
     async def _conclude(self, intent: OrderIntent, report: OrderLookup) -> TradeResult | None:
@@ -305,7 +312,7 @@ class PlanExecutor:
             await self._journal.note(
                 OrderOutcomeUnknown(intent.account, intent.symbol, self._clock.now(), intent.client_order_id, detail)
             )
-        return Unsettled(detail)
+        return Unsettled(detail, _held_back_seconds(report))
 
     async def _note_settled(self, intent: OrderIntent, filled: Decimal, report: OrderReport | None) -> None:
         price = report.average_price if report else None
@@ -343,6 +350,10 @@ class PlanExecutor:
             decision=intent.decision,
             **facts,
         )
+
+
+def _held_back_seconds(report: OrderLookup) -> float | None:
+    return report.held_back_seconds if isinstance(report, UnknownOutcome) else None
 
 
 def _describe(report: OrderLookup) -> str:

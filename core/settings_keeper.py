@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.model.identity import Symbol
-from core.model.order import Accepted, RefusedOutcome, SubmitOutcome
+from core.model.order import Accepted, RefusedOutcome, UnknownOutcome
 from core.model.position import MarginMode
-from core.model.reading import Reading, Unknown
+from core.model.reading import HeldBack, Reading, Unknown
 from core.ports.exchange import Exchange, SymbolSettings
 
 
@@ -19,10 +19,12 @@ class Unproven:
     Attributes:
         why: In words.
         is_leverage_refused: Whether the exchange refused to set the leverage.
+        held_back_seconds: How long our own budget keeps them from being settled, None where it does not.
     """
 
     why: str
     is_leverage_refused: bool = False
+    held_back_seconds: float | None = None
 
 
 class SettingsAhead:
@@ -72,7 +74,8 @@ async def settle_settings(
     settings = read_before if read_before is not None else await exchange.read_settings(symbol)
     for is_proof in (False, True):
         if isinstance(settings, Unknown):
-            return Unproven(f"margin mode and leverage could not be read: {settings.reason}")
+            why = f"margin mode and leverage could not be read: {settings.reason}"
+            return Unproven(why, held_back_seconds=_held_back_seconds(settings))
         mode_differs = settings.value.margin_mode not in (None, margin_mode)
         leverage_differs = settings.value.leverage not in (None, leverage)
         if not mode_differs and not leverage_differs:
@@ -80,17 +83,22 @@ async def settle_settings(
         if is_proof:
             return Unproven("margin mode or leverage not settled: the setting did not take")
         if mode_differs:
-            refused = _refusal(await exchange.set_margin_mode(symbol, margin_mode))
-            if refused:
-                return Unproven(f"margin mode not settled: {refused}")
+            outcome = await exchange.set_margin_mode(symbol, margin_mode)
+            if not isinstance(outcome, Accepted):
+                return _not_settled("margin mode", outcome)
         if leverage_differs:
             outcome = await exchange.set_leverage(symbol, leverage, margin_mode)
-            refused = _refusal(outcome)
-            if refused:
-                return Unproven(f"leverage not settled: {refused}", isinstance(outcome, RefusedOutcome))
+            if not isinstance(outcome, Accepted):
+                return _not_settled("leverage", outcome)
         settings = await exchange.read_settings(symbol)
     return None
 
 
-def _refusal(outcome: SubmitOutcome) -> str:
-    return "" if isinstance(outcome, Accepted) else outcome.detail or "refused"
+def _not_settled(what: str, outcome: RefusedOutcome | UnknownOutcome) -> Unproven:
+    why, held_back_seconds = f"{what} not settled: {outcome.detail or 'refused'}", outcome.held_back_seconds
+    is_refused = isinstance(outcome, RefusedOutcome) and held_back_seconds is None
+    return Unproven(why, is_refused and what == "leverage", held_back_seconds)
+
+
+def _held_back_seconds(settings: Unknown) -> float | None:
+    return settings.retry_after_seconds if isinstance(settings, HeldBack) else None

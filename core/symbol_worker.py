@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from core.account_limits import AccountLimits
 from core.decisions.make_decision import Readings, price_of
-from core.decisions.pace_retries import RetryPace, after_failure, reduction_retry_seconds
+from core.decisions.pace_retries import RetryPace, after_failure, after_hold, reduction_retry_seconds
 from core.decisions.permit_trade import Blocked, permit_trade
 from core.decisions.react_to_refusal import REACTIONS, Reaction
 from core.decisions.reconcile import reconcile
@@ -209,7 +209,9 @@ class SymbolWorker:
             self._failed_reductions, self._pace = 0, RetryPace()
             return None
         if isinstance(result, Unsettled):
-            return _Stop(result.why, UNSETTLED_RETRY_SECONDS)
+            return _in_flight(result)
+        if isinstance(result, RefusedOutcome) and result.held_back_seconds is not None:
+            return _Stop(_tell_refusal(result), result.held_back_seconds)
         self._failed_reductions += 1
         retry_seconds = reduction_retry_seconds(self._failed_reductions)
         if isinstance(result, RefusedOutcome):
@@ -237,16 +239,19 @@ class SymbolWorker:
             return _Stop("newer targets have arrived", 0.0)
         if forbids := around.operator():
             return _Stop(str(forbids), None)
-        self._limits.count_increase()
-        return await self._take_result(await self._send(sized, self._policy.margin_mode, leverage, around))
+        counted_at = self._limits.count_increase()
+        result = await self._send(sized, self._policy.margin_mode, leverage, around)
+        if isinstance(result, RefusedOutcome) and result.held_back_seconds is not None:
+            self._limits.take_back_increase(counted_at)
+        return await self._take_result(result)
 
     async def _take_result(self, result: TradeResult) -> _Stop | None:
         """What came of an increase; None when it filled and the position is to be read again."""
         if isinstance(result, Unsettled):
-            return _Stop(result.why, UNSETTLED_RETRY_SECONDS)
+            return _in_flight(result)
         if isinstance(result, RefusedOutcome):
             reaction = await self._react(result)
-            stop = self._failed(_tell_refusal(result), result.retry_after_seconds)
+            stop = self._failed(_tell_refusal(result), result.retry_after_seconds, result.held_back_seconds)
             return None if reaction is Reaction.READ_AGAIN and self._pace.failures < READS_AFTER_REFUSAL else stop
         if result.filled == ZERO:
             return self._failed("the order ended without a fill")
@@ -278,7 +283,8 @@ class SymbolWorker:
         )
         is_down = isinstance(result, RefusedOutcome) and result.reason is RefusalReason.MAINTENANCE
         if isinstance(result, Unsettled):
-            self._watch.saw_order(f"order without a clear answer: {result.why}")
+            if result.held_back_seconds is None:
+                self._watch.saw_order(f"order without a clear answer: {result.why}")
         else:
             if isinstance(result, Settled):
                 self._quarantine.end()
@@ -309,7 +315,7 @@ class SymbolWorker:
         )
         closing = reconcile(held, ZERO, around.instrument, None).trades
         if not may_close or not closing:
-            return self._failed(unproven.why)
+            return self._failed(unproven.why, held_back_seconds=unproven.held_back_seconds)
         self._reopened_decision = decision.number
         self._tell("closing to change the leverage", why=unproven.why, held=held)
         return await self._reduce(closing[0], positions, around)
@@ -332,9 +338,14 @@ class SymbolWorker:
             return _Stop(self._pace.why, (self._pace.next_try_at - now).total_seconds())
         return None
 
-    def _failed(self, why: str, retry_after_seconds: float | None = None) -> _Stop:
+    def _failed(
+        self, why: str, retry_after_seconds: float | None = None, held_back_seconds: float | None = None
+    ) -> _Stop:
         now = self._clock.now()
-        self._pace = after_failure(self._pace, now, why, self._settings.retries(), retry_after_seconds)
+        if held_back_seconds is None:
+            self._pace = after_failure(self._pace, now, why, self._settings.retries(), retry_after_seconds)
+        else:
+            self._pace = after_hold(self._pace, now, why, held_back_seconds)
         next_try_at = self._pace.next_try_at or now
         return _Stop(why, (next_try_at - now).total_seconds())
 
@@ -374,6 +385,10 @@ class SymbolWorker:
 
     def _tell(self, event: str, **facts: object) -> None:
         self._telemetry.tell(event, account=str(self._policy.account), symbol=self._symbol, **facts)
+
+
+def _in_flight(result: Unsettled) -> _Stop:
+    return _Stop(result.why, result.held_back_seconds or UNSETTLED_RETRY_SECONDS)
 
 
 def _tell_refusal(refusal: RefusedOutcome) -> str:

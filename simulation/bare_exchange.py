@@ -24,7 +24,7 @@ from core.model.order import (
     UnknownOutcome,
 )
 from core.model.position import AccountSnapshot, MarginMode, Position, Quote
-from core.model.reading import Barred, Known, Reading, Unknown
+from core.model.reading import Barred, HeldBack, Known, Reading, Unknown
 from core.ports.clock import Clock
 from core.ports.exchange import Capabilities, SymbolSettings
 
@@ -50,6 +50,7 @@ class Fault(StrEnum):
     TOO_PRECISE = "too_precise"
     DUPLICATE = "duplicate"
     STILL_OPEN = "still_open"
+    HELD_BACK = "held_back"
 
 
 CAPABILITIES = Capabilities(leverage_in_order=True, margin_mode_in_order=True, not_found_after_seconds=8.0)
@@ -58,6 +59,8 @@ LATE_SECONDS = 6.0
 """Inside the window after which "not found" counts."""
 
 HANGING_SECONDS = 10.0
+HELD_BACK_SECONDS = 4.0
+"""How long our own budget has no room."""
 
 REFUSALS = {
     Fault.REFUSED: RefusalReason.INSUFFICIENT_MARGIN,
@@ -66,6 +69,7 @@ REFUSALS = {
     Fault.TOO_PRECISE: RefusalReason.PRECISION,
     Fault.DUPLICATE: RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
 }
+_HELD_BACK = RefusedOutcome(RefusalReason.OUT_OF_BUDGET, "our budget", HELD_BACK_SECONDS)
 
 
 @dataclass
@@ -126,6 +130,8 @@ class BareExchange:
         fault = await self._call("read")
         if fault is Fault.READ_FAILS:
             return AccountSnapshot(self.account, Unknown("timeout"), Unknown("timeout"))
+        if fault is Fault.HELD_BACK:
+            return AccountSnapshot(self.account, Known(self.equity, at), HeldBack("our budget", HELD_BACK_SECONDS))
         if fault is Fault.POSITIONS_FAIL:
             return AccountSnapshot(self.account, Known(self.equity, at), Unknown("timeout"))
         if fault is Fault.BARRED:
@@ -171,6 +177,8 @@ class BareExchange:
         """Execute at once, unless a fault says otherwise."""
         self.on_submit(intent)
         fault = await self._call("submit")
+        if fault is Fault.HELD_BACK:
+            return _HELD_BACK
         if fault in REFUSALS:
             return RefusedOutcome(REFUSALS[fault], f"the exchange said {fault}")
         if fault is Fault.ORDER_NEVER_ARRIVES:
@@ -184,6 +192,8 @@ class BareExchange:
     async def find_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> OrderLookup:
         """The order under our id."""
         fault = await self._call("find")
+        if fault is Fault.HELD_BACK:
+            return UnknownOutcome("our budget", HELD_BACK_SECONDS)
         if fault in (Fault.LOOKUP_FAILS, Fault.HANGS):
             return UnknownOutcome("timeout")
         if fault is Fault.LOOKUP_LAGS:
@@ -197,14 +207,20 @@ class BareExchange:
         """The settings as set, or none where they are fields of the order."""
         if self.capabilities.leverage_in_order and self.capabilities.margin_mode_in_order:
             return Known(SymbolSettings(None, None), self.clock.now())
-        if await self._call("settings") is Fault.READ_FAILS:
+        fault = await self._call("settings")
+        if fault is Fault.HELD_BACK:
+            return HeldBack("our budget", HELD_BACK_SECONDS)
+        if fault is Fault.READ_FAILS:
             return Unknown("timeout")
         return Known(self.settings.get(symbol, SymbolSettings(None, None)), self.clock.now())
 
     async def set_leverage(self, symbol: Symbol, leverage: Decimal, margin_mode: MarginMode) -> SubmitOutcome:
         """Take the leverage, unless a position stands in its way."""
         del margin_mode
-        if await self._call("set_leverage") is Fault.ANSWER_LOST:
+        fault = await self._call("set_leverage")
+        if fault is Fault.HELD_BACK:
+            return _HELD_BACK
+        if fault is Fault.ANSWER_LOST:
             return UnknownOutcome("timeout")
         if self.refuses_leverage and self.positions.get(symbol, ZERO) != ZERO:
             return RefusedOutcome(RefusalReason.LEVERAGE_REJECTED, "a position is open")

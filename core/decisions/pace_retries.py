@@ -40,6 +40,11 @@ def after_failure(
     return RetryPace(pace.failures + 1, now + timedelta(seconds=delay_seconds), why, now)
 
 
+def after_hold(pace: RetryPace, now: datetime, why: str, seconds: float) -> RetryPace:
+    """The pace after our own budget turned an increase away: until it has room, which is known, and no failure."""
+    return RetryPace(pace.failures, now + timedelta(seconds=seconds), why, now)
+
+
 def reduction_retry_seconds(failures: int) -> float:
     """How soon a reduction that failed so many times in a row is tried again: 0.5, 1, 2, 4, 5 s."""
     return min(0.5 * 2.0 ** min(max(failures - 1, 0), 10), LONGEST_REDUCTION_DELAY_SECONDS)

@@ -24,6 +24,7 @@ REACTIONS: dict[RefusalReason, Reaction] = {
     RefusalReason.PRECISION: Reaction.REFRESH_RULES,
     RefusalReason.NOT_TRADABLE: Reaction.REFRESH_RULES,
     RefusalReason.RATE_LIMITED: Reaction.WAIT,
+    RefusalReason.OUT_OF_BUDGET: Reaction.WAIT,
     RefusalReason.CLOCK: Reaction.WAIT,
     RefusalReason.MAINTENANCE: Reaction.WAIT,
     RefusalReason.MARGIN_MODE_MISMATCH: Reaction.WAIT,

@@ -75,6 +75,8 @@ class RefusalReason(StrEnum):
     NOT_TRADABLE = "not_tradable"
     RISK_LIMIT = "risk_limit"
     RATE_LIMITED = "rate_limited"
+    OUT_OF_BUDGET = "out_of_budget"
+    """Not sent: our own budget of calls is used up, and it is known until when."""
     CLOCK = "clock"
     AUTHENTICATION = "authentication"
     PERMISSION = "permission"
@@ -98,12 +100,23 @@ class RefusedOutcome:
     detail: str
     retry_after_seconds: float | None = None
 
+    @property
+    def held_back_seconds(self) -> float | None:
+        """How long our own budget keeps it from being sent, None where it was sent."""
+        return self.retry_after_seconds if self.reason is RefusalReason.OUT_OF_BUDGET else None
+
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutcome:
-    """Timeout, cut connection, 5xx, garbage, or a code outside our table: it may have happened."""
+    """Timeout, cut connection, 5xx, garbage, or a code outside our table: it may have happened.
+
+    Attributes:
+        detail: In words.
+        held_back_seconds: How long our own budget keeps a question from being asked, None where it was asked.
+    """
 
     detail: str
+    held_back_seconds: float | None = None
 
 
 SubmitOutcome = Accepted | RefusedOutcome | UnknownOutcome

@@ -37,4 +37,11 @@ class Barred(Unknown):
     """The exchange does not accept the credentials; asking again soon is of no use."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack(Unknown):
+    """Not asked: our own budget of calls is used up for so many seconds."""
+
+    retry_after_seconds: float
+
+
 Reading = Known[T_co] | Unknown

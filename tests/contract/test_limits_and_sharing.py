@@ -96,7 +96,8 @@ def test_an_order_that_our_own_budget_holds_back_too_long_is_a_proven_refusal(na
         refused = [outcome for outcome in outcomes if isinstance(outcome, RefusedOutcome)]
         own = [outcome for outcome in refused if "our own budget" in outcome.detail]
         assert own
-        assert all(outcome.reason is RefusalReason.RATE_LIMITED for outcome in own)
+        assert all(outcome.reason is RefusalReason.OUT_OF_BUDGET for outcome in own)
+        assert all(outcome.held_back_seconds for outcome in own)
         assert bench.calls_of("create_order") == len(outcomes) - len(own)
 
     play(name, scene, calls=CallSettings(longest_wait_before_write_seconds=0.0, read_tries=1))

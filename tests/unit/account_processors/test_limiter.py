@@ -1,6 +1,7 @@
 """Budgets on loop time: never more than published, a reserve for reductions, obedience after a limit was hit."""
 
 import asyncio
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ async def times_of(limiter: Limiter, calls: int, lane: Lane, wait: float = 100.0
     async def call() -> None:
         await limiter.admit(["trade"], 1, lane, wait)
         times.append(loop.time())
+        limiter.end(["trade"], 1)
 
     await asyncio.gather(*(call() for _ in range(calls)))
     return times
@@ -36,6 +38,67 @@ def test_no_window_ever_holds_more_than_its_weight(calls: int, lane: Lane) -> No
     for index, at in enumerate(times):
         within = [other for other in times[index:] if other < at + TRADE.window_seconds - 1e-9]
         assert len(within) <= limit
+
+
+class Sent(NamedTuple):
+    """A call: when it is wanted, how urgent it is, how long it is on its way and how long its answer takes."""
+
+    wanted_at: float
+    lane: Lane
+    transit_seconds: float
+    answer_seconds: float
+
+
+SENT = st.builds(Sent, st.floats(0, 3), st.sampled_from(Lane), st.floats(0, 2), st.floats(0, 2))
+
+
+async def arrivals_of(calls: list[Sent]) -> list[float]:
+    loop, limiter, arrived = asyncio.get_running_loop(), limiter_of(TRADE), list[float]()
+
+    async def send(call: Sent) -> None:
+        await asyncio.sleep(call.wanted_at)
+        await limiter.admit(["trade"], 1, call.lane, 1000.0)
+        await asyncio.sleep(call.transit_seconds)
+        arrived.append(loop.time())
+        await asyncio.sleep(call.answer_seconds)
+        limiter.end(["trade"], 1)
+
+    await asyncio.gather(*map(send, calls))
+    return sorted(arrived)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(SENT, min_size=11, max_size=60))
+def test_however_long_calls_are_on_their_way_no_window_of_the_exchange_sees_more_than_its_weight(
+    calls: list[Sent],
+) -> None:
+    arrived = run_virtually(arrivals_of(calls))
+    assert len(arrived) == len(calls)
+    for first, one_too_many in zip(arrived, arrived[10:], strict=False):
+        assert one_too_many - first >= TRADE.window_seconds
+
+
+def test_slow_calls_and_quick_ones_after_them_do_not_meet_in_one_window() -> None:
+    slow = [Sent(0.0, Lane.REDUCTION, 0.9, 0.1)] * 10
+    quick = [Sent(1.0, Lane.REDUCTION, 0.0, 0.1)] * 10
+    arrived = run_virtually(arrivals_of(slow + quick))
+    assert arrived[9] == pytest.approx(0.9, rel=0.01)
+    assert arrived[10] >= 2.0
+
+
+def test_a_call_waits_for_those_under_way_at_least_a_window_and_no_longer_than_it_may() -> None:
+    async def scene() -> None:
+        limiter = limiter_of(TRADE)
+        for _ in range(10):
+            await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.0)
+        with pytest.raises(BudgetExhausted) as turned_away:
+            await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.9)
+        assert turned_away.value.wait_seconds == pytest.approx(1.0, rel=0.01)
+        with pytest.raises(BudgetExhausted):
+            await limiter.admit(["trade"], 1, Lane.REDUCTION, 3.5)
+        assert asyncio.get_running_loop().time() == pytest.approx(3.0, rel=0.01)
+
+    run_virtually(scene())
 
 
 def test_a_reduction_goes_at_once_where_ordinary_calls_have_used_their_share() -> None:
