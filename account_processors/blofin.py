@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from account_processors.blofin_codes import CODES
 from account_processors.books import Book, book_of
+from account_processors.closings import Closing
 from account_processors.dialect import AccountValue, Call, Dialect, Profile, positions_of, quote_of, quotes_of, unified
 from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
@@ -17,7 +18,7 @@ from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ZERO, plain
 from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, RefusalReason, Side
-from core.model.position import MarginMode, Position, Quote
+from core.model.position import ClosingCause, MarginMode, Position, Quote
 from core.ports.exchange import SymbolSettings
 
 MODES = {"isolated": MarginMode.ISOLATED, "cross": MarginMode.CROSS}
@@ -44,6 +45,16 @@ ORDER = OrderFields(
     leverage="leverage",
     modes=MODES,
 )
+CATEGORIES = {
+    "full_liquidation": ClosingCause.LIQUIDATION,
+    "partial_liquidation": ClosingCause.LIQUIDATION,
+    "adl": ClosingCause.DELEVERAGING,
+    "normal": ClosingCause.ORDINARY,
+    "nomal": ClosingCause.ORDINARY,
+    "tp": ClosingCause.ORDINARY,
+    "sl": ClosingCause.ORDINARY,
+}
+"""The documentation spells the fourth like the fifth, and shows it like the fourth."""
 NO_SUCH_PATH = "404"
 USE_ONE_WAY = "blofin position mode one-way"
 
@@ -61,6 +72,8 @@ BALANCE = _private("GET", "account/balance")
 POSITIONS = _private("GET", "account/positions", lane=Lane.LOOK_UP)
 DETAIL = _private("GET", "trade/order-detail", "trade", lane=Lane.LOOK_UP)
 HISTORY = _private("GET", "trade/orders-history", "trade", lane=Lane.LOOK_UP)
+CLOSED_ORDERS = _private("GET", "trade/orders-history", "trade")
+"""The same request about what somebody else did, which nothing urgent waits for."""
 ORDER_CALL = _private("POST", "trade/order", "trade")
 REDUCE = _private("POST", "trade/order", "trade", lane=Lane.REDUCTION)
 CANCEL = _private("POST", "trade/cancel-order", "trade", lane=Lane.LOOK_UP)
@@ -182,6 +195,16 @@ class Blofin(Dialect):
         asked = {"instId": instrument.exchange_symbol, "limit": "50"}
         rows = rows_of((await self._client.read(HISTORY, asked)).data, "orders-history")
         return [row.optional_text("clientOrderId") for row in rows]
+
+    async def closings(self, instrument: Instrument) -> list[Closing]:
+        """Orders of the history that filled something; fills themselves name no cause here."""
+        asked = {"instId": instrument.exchange_symbol, "limit": "100"}
+        rows = rows_of((await self._client.read(CLOSED_ORDERS, asked)).data, "orders-history")
+        return [self._closing(row) for row in rows if row.decimal("filledSize")]
+
+    def _closing(self, row: Row) -> Closing:
+        word, at = row.text("orderCategory"), self._client.clock_offset.to_ours(row.time("updateTime"))
+        return Closing(at, word, CATEGORIES.get(word))
 
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:
         """The leverage of isolated margin, in which increases are opened."""

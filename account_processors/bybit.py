@@ -10,6 +10,7 @@ from account_processors import bybit_calls as calls
 from account_processors import passport
 from account_processors.books import Book, book_of
 from account_processors.bybit_codes import CODES
+from account_processors.closings import Closing
 from account_processors.dialect import (
     ONE_WAY_REMEDY,
     RESET_EPOCH_MILLISECONDS,
@@ -31,7 +32,7 @@ from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ONE, ZERO, plain
 from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, RefusalReason, Side
-from core.model.position import MarginMode, Position, Quote
+from core.model.position import ClosingCause, MarginMode, Position, Quote
 from core.ports.exchange import SymbolSettings
 
 if TYPE_CHECKING:
@@ -67,6 +68,21 @@ ORDER = OrderFields(
 MOST_PAGES = 20
 ACCOUNT_WIDE = "the margin mode is the whole account's here; ./engine doctor --apply sets {mode} while it is flat"
 UPGRADE = "upgrade it to a unified trading account at Bybit"
+CREATED_BY = {
+    "CreateByLiq": ClosingCause.LIQUIDATION,
+    "CreateByTakeOver_PassThrough": ClosingCause.LIQUIDATION,
+    "CreateByAdl_PassThrough": ClosingCause.DELEVERAGING,
+}
+"""Asked before `execType`: a liquidation in steps is an ordinary trade by that."""
+EXECUTED_AS = {
+    "BustTrade": ClosingCause.LIQUIDATION,
+    "AdlTrade": ClosingCause.DELEVERAGING,
+    "Trade": ClosingCause.ORDINARY,
+    "BlockTrade": ClosingCause.ORDINARY,
+    "MovePosition": ClosingCause.ORDINARY,
+}
+FUNDING = "Funding"
+"""Stands among the executions and closes nothing."""
 USE_ISOLATED = "bybit margin mode isolated"
 USE_ONE_WAY = "bybit position mode one-way"
 
@@ -186,6 +202,17 @@ class Bybit(Dialect):
         asked = {**LINEAR, "symbol": instrument.exchange_symbol, "limit": 50}
         rows = (await self._result(calls.HISTORY, asked)).rows("list")
         return [row.optional_text("orderLinkId") for row in rows]
+
+    async def closings(self, instrument: Instrument) -> list[Closing]:
+        """The newest executions of the last seven days; without `execType` in the request all kinds are listed."""
+        asked = {**LINEAR, "symbol": instrument.exchange_symbol, "limit": 100}
+        rows = (await self._result(calls.EXECUTIONS, asked)).rows("list")
+        return [self._closing(row) for row in rows if row.text("execType") != FUNDING]
+
+    def _closing(self, row: Row) -> Closing:
+        by, kind = row.optional_text("createType"), row.text("execType")
+        at = self._client.clock_offset.to_ours(row.time("execTime"))
+        return Closing(at, f"{kind} {by}".strip(), CREATED_BY.get(by) or EXECUTED_AS.get(kind))
 
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:
         """The account's margin mode and the symbol's leverage, which its row tells also when flat."""

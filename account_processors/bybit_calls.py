@@ -23,6 +23,7 @@ LEVERAGE = _private("GET", "position/list")
 
 REALTIME = _private("GET", "order/realtime", Lane.LOOK_UP)
 HISTORY = _private("GET", "order/history", Lane.LOOK_UP)
+EXECUTIONS = _private("GET", "execution/list")
 CREATE = _private("POST", "order/create")
 REDUCE = _private("POST", "order/create", Lane.REDUCTION)
 CANCEL = _private("POST", "order/cancel", Lane.LOOK_UP)
@@ -31,7 +32,7 @@ SET_MARGIN_MODE = _private("POST", "account/set-margin-mode")
 SWITCH_MODE = _private("POST", "position/switch-mode")
 QUERY_API = _private("GET", "user/query-api")
 
-READS = (WALLET, ACCOUNT_INFO, QUERY_API)
+READS = (WALLET, ACCOUNT_INFO, QUERY_API, EXECUTIONS)
 LOOK_UPS = (REALTIME, HISTORY)
 WRITES = (CREATE, CANCEL, SET_LEVERAGE, SET_MARGIN_MODE, SWITCH_MODE)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from account_processors.books import Book
 from account_processors.ccxt_client import CcxtClient
 from account_processors.clock_offset import ClockOffset
+from account_processors.closings import cause_of
 from account_processors.dialect import Dialect
 from account_processors.instruments import InstrumentCache, Listing, Unlisted
 from account_processors.orders import base_quantity, exchange_amount
@@ -27,7 +29,7 @@ from core.model.order import (
     SubmitOutcome,
     UnknownOutcome,
 )
-from core.model.position import AccountSnapshot, MarginMode, Position, Quote
+from core.model.position import AccountSnapshot, ClosingCause, MarginMode, Position, Quote
 from core.model.reading import Barred, HeldBack, Known, Reading, Unknown
 from core.ports.clock import Clock
 from core.ports.exchange import Capabilities, SymbolSettings
@@ -126,6 +128,13 @@ class CcxtExchange:
             return instrument
         ids = await self._read(lambda: self._dialect.recent_client_ids(instrument))
         return ids if isinstance(ids, Unknown) else Known([known for known in ids.value if known][:50], ids.read_at)
+
+    async def read_closing_cause(self, symbol: Symbol, since: datetime) -> Reading[ClosingCause]:
+        """Why the symbol's position became smaller after a moment."""
+        instrument = await self._instrument(symbol)
+        if isinstance(instrument, Unknown):
+            return instrument
+        return await self._read(lambda: self._closing_cause(instrument, since))
 
     async def read_quotes(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, Reading[Quote]]:
         """Prices of the symbols, each Known or Unknown."""
@@ -239,6 +248,9 @@ class CcxtExchange:
         except Unlisted:
             self._instruments.doubt()
             raise
+
+    async def _closing_cause(self, instrument: Instrument, since: datetime) -> ClosingCause:
+        return cause_of(await self._dialect.closings(instrument), since)
 
     async def _value(self) -> Decimal:
         value = await self._dialect.read_value()

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 from account_processors.books import Book
+from account_processors.closings import Closing
 from account_processors.instruments import Listing, Unnameable
 from account_processors.limiter import Budget, Lane
 from account_processors.orders import base_quantity
@@ -167,6 +168,11 @@ class Dialect(ABC):
     @abstractmethod
     async def recent_client_ids(self, instrument: Instrument) -> list[str]:
         """The client ids of the newest orders, newest first, empty ones included."""
+
+    async def closings(self, instrument: Instrument) -> list[Closing]:
+        """The newest executions of a symbol, whoever caused them; an exchange that names no cause has none to tell."""
+        del instrument
+        raise MalformedReply("it is not asked why a position became smaller")
 
     @abstractmethod
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from account_processors.books import Book, book_of
+from account_processors.closings import Closing
 from account_processors.dialect import (
     RESET_MILLISECONDS,
     RETRY_AFTER_SECONDS,
@@ -29,7 +30,7 @@ from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ZERO, plain
 from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
-from core.model.position import MarginMode, Position, Quote
+from core.model.position import ClosingCause, MarginMode, Position, Quote
 from core.ports.exchange import SymbolSettings
 
 COINS = {"XBT": "BTC"}
@@ -47,6 +48,14 @@ ORDER = OrderFields(
     leverage="leverage",
     modes=MODES,
 )
+TRADE_TYPES = {
+    "liquid": ClosingCause.LIQUIDATION,
+    "liquidation": ClosingCause.LIQUIDATION,
+    "adl": ClosingCause.DELEVERAGING,
+    "trade": ClosingCause.ORDINARY,
+    "cancel": ClosingCause.ORDINARY,
+}
+"""By KuCoin's own SDK; `cancel` is a fill of an order that was cancelled afterwards."""
 USE_ONE_WAY = "kucoin position mode one-way"
 UNIFIED = "UNIFIED"
 STAY_CLASSIC = "use a classic account; orders of a unified one go another way, which is not spoken here"
@@ -67,6 +76,7 @@ OVERVIEW = _private("GET", "account-overview", 5)
 POSITIONS = _private("GET", "positions", 2, Lane.LOOK_UP)
 BY_CLIENT_ID = _private("GET", "orders/byClientOid", 5, Lane.LOOK_UP)
 ORDERS = _private("GET", "orders", 2, Lane.LOOK_UP)
+FILLS = _private("GET", "fills", 5)
 CREATE, REDUCE = _private("POST", "orders", 2), _private("POST", "orders", 2, Lane.REDUCTION)
 CANCEL = _private("DELETE", "orders/client-order/{clientOid}", 1, Lane.LOOK_UP)
 DEPTH = _public("level2/depth20", 5)
@@ -183,6 +193,16 @@ class Kucoin(Dialect):
         asked = {"symbol": instrument.exchange_symbol, "status": "done", "pageSize": 50}
         rows = Row((await self._client.read(ORDERS, asked)).data, "orders").rows("items")
         return [row.optional_text("clientOid") for row in rows]
+
+    async def closings(self, instrument: Instrument) -> list[Closing]:
+        """The newest fills, of every kind; `createdAt` is the order's time, so the trade's own counts."""
+        asked = {"symbol": instrument.exchange_symbol, "pageSize": 100}
+        rows = Row((await self._client.read(FILLS, asked)).data, "fills").rows("items")
+        return [self._closing(row) for row in rows]
+
+    def _closing(self, row: Row) -> Closing:
+        at = self._client.clock_offset.to_ours(row.time("tradeTime", NANOSECONDS_PER_MILLISECOND))
+        return Closing(at, row.text("tradeType"), TRADE_TYPES.get(row.text("tradeType")))
 
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:
         """The symbol's margin mode; leverage is a setting in cross margin only."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from account_processors.books import Book, book_of
+from account_processors.closings import Closing
 from account_processors.dialect import AccountValue, Call, Dialect, Profile, positions_of, quote_of, quotes_of, unified
 from account_processors.instruments import Listing, make_listing
 from account_processors.limiter import Budget, Lane
@@ -16,7 +17,7 @@ from core.model.identity import ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.money import ZERO
 from core.model.order import ExchangeOrderState, OrderIntent, OrderReport, Side
-from core.model.position import MarginMode, Position, Quote
+from core.model.position import ClosingCause, MarginMode, Position, Quote
 from core.ports.exchange import SymbolSettings
 
 OPEN_LONG, CLOSE_SHORT, OPEN_SHORT, CLOSE_LONG = 1, 2, 3, 4
@@ -51,6 +52,8 @@ ORDER = OrderFields(
     leverage="leverage",
     modes=OPEN_TYPES,
 )
+CATEGORIES = {"1": ClosingCause.ORDINARY, "2": ClosingCause.LIQUIDATION, "4": ClosingCause.DELEVERAGING}
+"""3 is a "close delegate", of which nothing says when it is made: it tells no cause."""
 USE_ONE_WAY = "mexc position mode one-way"
 
 
@@ -67,6 +70,7 @@ ASSETS = _private("GET", "account/assets", "account")
 POSITIONS = _private("GET", "position/open_positions", "positions", Lane.LOOK_UP)
 BY_CLIENT_ID = _private("GET", "order/external/{symbol}/{external_oid}", "orders", Lane.LOOK_UP)
 HISTORY = _private("GET", "order/list/history_orders", "orders", Lane.LOOK_UP)
+DEALS = _private("GET", "order/list/order_deals", "orders")
 CREATE = _private("POST", "order/create", "trade")
 REDUCE = _private("POST", "order/create", "trade", Lane.REDUCTION)
 CANCEL = _private("POST", "order/cancel", "trade", Lane.LOOK_UP)
@@ -193,6 +197,16 @@ class Mexc(Dialect):
         asked = {"symbol": instrument.exchange_symbol, "page_num": 1, "page_size": 50}
         rows = rows_of((await self._client.read(HISTORY, asked)).data, "history_orders")
         return [row.optional_text("externalOid") for row in rows]
+
+    async def closings(self, instrument: Instrument) -> list[Closing]:
+        """The newest deals of the symbol."""
+        asked = {"symbol": instrument.exchange_symbol, "page_num": 1, "page_size": 100}
+        rows = rows_of((await self._client.read(DEALS, asked)).data, "order_deals")
+        return [self._closing(row) for row in rows]
+
+    def _closing(self, row: Row) -> Closing:
+        at = self._client.clock_offset.to_ours(row.time("timestamp"))
+        return Closing(at, f"category {row.text('category')}", CATEGORIES.get(row.text("category")))
 
     async def read_settings(self, instrument: Instrument) -> SymbolSettings:
         """Nothing is a setting here, so nothing is asked."""

@@ -2,25 +2,26 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from core.account_limits import restrict_account
 from core.decisions.judge_position import (
     LIQUIDATION_REST,
+    ClosingJudgement,
     PositionJudgement,
     Whose,
+    judge_closing,
     judge_position,
-    looks_liquidated,
 )
 from core.decisions.recognise_engine import foreign_engine_tags
-from core.model.decision import Decision
 from core.model.events import DecisionMade, PositionAdopted, StandingChanged
 from core.model.identity import Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO
 from core.model.policy import AccountPolicy, OnForeignChange
+from core.model.position import ClosingCause
 from core.model.reading import Known, Reading, Unknown
 from core.model.standing import Standing
 from core.plan_executor import PlanExecutor
@@ -33,6 +34,12 @@ from core.position_reader import PositionReader, Positions
 FIRST_READ_DELAY_SECONDS = 0.05
 DOUBT_SECONDS = 10.0
 """How long an unexplained position must stay the same before anything is concluded; increases wait meanwhile."""
+
+CAUSE_SECONDS = 3.0
+"""How long the exchange may take to say why a position shrank: what is left of it may have to be closed meanwhile."""
+
+LONGEST_UNEXPLAINED = timedelta(days=1)
+"""How far back the cause is looked for where the journal is older than the time that it keeps for this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,6 @@ class PositionProver:
         self._telemetry = telemetry
         self._faced: PositionJudgement | None = None
         self._doubted: _Doubt | None = None
-        self._held_for: Decision | None = None
 
     async def prove(self, positions: Positions, instrument: Instrument, price: Decimal | None) -> Proof:
         """Read until journaled fills explain the position, or until two reads agree that they do not.
@@ -99,7 +105,8 @@ class PositionProver:
         Args:
             positions: What was read last.
             instrument: The exchange's rules.
-            price: Last price in USDT, None when unknown; a vanished position may look liquidated by it.
+            price: Last price in USDT, None when unknown; a vanished position may look liquidated by it where the
+                exchange does not say why.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._exchange.capabilities.read_lag_bound_seconds
@@ -128,9 +135,6 @@ class PositionProver:
     async def _take_as_explained(self, held: Decimal) -> None:
         """Nothing is left to face; an agreement to adopt ends here instead of waiting for a later change."""
         self._faced, self._doubted = None, None
-        decision = self._ledger.decision
-        if decision and held * decision.quantity > ZERO:
-            self._held_for = decision
         if self._ledger.adopter:
             await self._journal.note(self._adopted(held, self._clock.now(), "already explained"))
 
@@ -176,7 +180,7 @@ class PositionProver:
         elif policy is OnForeignChange.ADOPT:
             await self._keep_what_is_there(held, now, judgement)
         elif judgement.whose is Whose.SHRUNK:
-            await self._restrict(held, now, judgement, price)
+            await self._restrict(held, judgement, price)
         else:
             return judgement
         return judge_position(self._ledger, held, instrument, now)
@@ -190,20 +194,38 @@ class PositionProver:
         kept = replace(decision, number=decision.number + 1, quantity=held, decided_at=now, capped="", unreachable="")
         await self._journal.note(adopted, DecisionMade(self._policy.account, self._symbol, now, kept))
 
-    async def _restrict(
-        self, held: Decimal, now: datetime, judgement: PositionJudgement, price: Decimal | None
-    ) -> None:
+    async def _restrict(self, held: Decimal, judgement: PositionJudgement, price: Decimal | None) -> None:
         """Take the smaller position as ours, and let it only shrink until a fresh entry or the operator."""
-        ledger = self._ledger
-        if self._has_entered_since(ledger):
-            await self._journal.note(self._adopted(held, now, f"entered afresh since; {judgement.evidence}"))
+        closing = await self._judge_closing(price)
+        ledger, now = self._ledger, self._clock.now()
+        why = f"{judgement.evidence}; {closing.evidence}"
+        if self._has_entered_since(ledger) and not closing.rests:
+            await self._journal.note(self._adopted(held, now, f"entered afresh since; {why}"))
             return
-        # The exit may have been decided before the end of the position was seen; it was sized by the entry.
-        is_liquidated = looks_liquidated(self._held_for or ledger.decision, price)
-        until = now + LIQUIDATION_REST if is_liquidated else ledger.binding_until
-        why = f"{judgement.evidence}; it looks like a liquidation" if is_liquidated else judgement.evidence
+        until = now + LIQUIDATION_REST if closing.rests else ledger.binding_until
         restricted = StandingChanged(ledger.account, self._symbol, now, Standing.REDUCE_ONLY, "engine", why, until)
-        await self._journal.note(self._adopted(held, now, f"reduce_only; {judgement.evidence}"), restricted)
+        await self._journal.note(self._adopted(held, now, f"reduce_only; {why}"), restricted)
+        self._telemetry.tell(
+            "symbol may only reduce",
+            account=str(ledger.account),
+            symbol=self._symbol,
+            cause=closing.cause or "unknown",
+            evidence=why,
+            until=str(until or ""),
+        )
+
+    async def _judge_closing(self, price: Decimal | None) -> ClosingJudgement:
+        """Ask the exchange once, for a short time, and judge by the price where it does not say."""
+        ledger = self._ledger
+        since = ledger.explained_at or self._clock.now() - LONGEST_UNEXPLAINED
+        told: Reading[ClosingCause]
+        try:
+            async with asyncio.timeout(CAUSE_SECONDS):
+                told = await self._exchange.read_closing_cause(self._symbol, since)
+        except TimeoutError:
+            told = Unknown(f"the exchange did not say why within {CAUSE_SECONDS:g} s")
+        # The exit may have been decided before the end of the position was seen; it was sized by the entry.
+        return judge_closing(told, ledger.sized_by if ledger.explained_at else ledger.decision, price)
 
     def _has_entered_since(self, ledger: SymbolLedger) -> bool:
         """Whether a fresh entry was decided after the change was first seen."""

@@ -52,6 +52,7 @@ WARNINGS = frozenset(
         "record not archived",
         "settings invalid, last valid ones stay",
         "snapshot not written",
+        "symbol may only reduce",
         "symbol waits",
     }
 )

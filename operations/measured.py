@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.order import NotFound, OrderIntent, OrderLookup, RefusedOutcome, SubmitOutcome, UnknownOutcome
 from core.model.outcome import PassReport
-from core.model.position import AccountSnapshot, MarginMode, Position, Quote
+from core.model.position import AccountSnapshot, ClosingCause, MarginMode, Position, Quote
 from core.model.reading import Known, Reading, Unknown
 from core.ports.exchange import Capabilities, Exchange, SymbolSettings
 from core.ports.views import PassView
@@ -54,6 +55,11 @@ class MeasuredExchange:
         """The ids of the symbol's newest orders."""
         with self._timed("read_recent_client_ids"):
             return self._count("read_recent_client_ids", await self._exchange.read_recent_client_ids(symbol))
+
+    async def read_closing_cause(self, symbol: Symbol, since: datetime) -> Reading[ClosingCause]:
+        """Why a position became smaller."""
+        with self._timed("read_closing_cause"):
+            return self._count("read_closing_cause", await self._exchange.read_closing_cause(symbol, since))
 
     async def read_quotes(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, Reading[Quote]]:
         """Prices of the symbols."""

@@ -16,6 +16,8 @@ ORDER_TYPES = {
     "ioc": (OrderType.LIMIT, TimeInForce.IOC),
     "fok": (OrderType.LIMIT, TimeInForce.FOK),
 }
+CATEGORIES = {"liquidation": "full_liquidation", "deleverage": "adl", "settlement": "unknown"}
+"""What the history calls fills that nobody sent."""
 ALLOWED_BROKERS = frozenset({"", "ec6dd3a7dd982d0b"})
 """The empty one and the one of ccxt: paper keys belong to no other broker (152011)."""
 
@@ -68,8 +70,14 @@ def read_open_orders(call: Call) -> object:
 
 
 def read_order_history(call: Call) -> object:
-    """Done orders, newest first."""
-    return _page(call, [order for order in _orders(call) if order.status.is_done])
+    """Done orders, newest first, and among them those that the account did not send: liquidation, deleveraging."""
+    done = [order for order in _orders(call) if order.status.is_done]
+    forced: list[Fill] = []
+    if call.text("orderType", "market") == "market":
+        fills = call.exchange.fills(call.account, call.text("instId"))
+        forced = [fill for fill in fills if fill.order_id not in call.account.orders]
+    rows = [*map(_order, done), *map(_forced_order, forced)]
+    return _cut(call, sorted(rows, key=lambda row: str(row["orderId"]), reverse=True))
 
 
 def read_fills(call: Call) -> object:
@@ -89,11 +97,15 @@ def _orders(call: Call) -> list[PaperOrder]:
 
 
 def _page(call: Call, orders: list[PaperOrder]) -> object:
+    return _cut(call, [_order(order) for order in orders])
+
+
+def _cut(call: Call, rows: list[dict[str, object]]) -> list[dict[str, object]]:
     """BloFin pages by id: `after` asks for older ones, at most `limit` rows."""
     after = call.text("after")
     if after:
-        orders = [order for order in orders if order.order_id < after]
-    return [_order(order) for order in orders[: call.whole("limit", 20, 100)]]
+        rows = [row for row in rows if str(row["orderId"]) < after]
+    return rows[: call.whole("limit", 20, 100)]
 
 
 def _order_request(call: Call) -> OrderRequest:
@@ -167,6 +179,42 @@ def _order(order: PaperOrder) -> dict[str, object]:
         "algoClientOrderId": "",
         "algoId": "",
         "brokerId": order.tag("brokerId"),
+    }
+
+
+def _forced_order(fill: Fill) -> dict[str, object]:
+    """The order behind a fill that the account did not send."""
+    quantity, at_ms = long_text(fill.quantity), str(fill.at_ms)
+    return {
+        "orderId": fill.order_id,
+        "clientOrderId": "",
+        "instId": fill.symbol,
+        "marginMode": fill.margin_mode.value,
+        "positionSide": fill.leg.value,
+        "side": fill.side.value,
+        "orderType": "market",
+        "price": long_text(ZERO),
+        "size": quantity,
+        "reduceOnly": "true" if fill.closed_quantity else "false",
+        "leverage": "",
+        "state": "filled",
+        "filledSize": quantity,
+        "filled_amount": long_text(fill.notional),
+        "averagePrice": long_text(fill.price),
+        "fee": long_text(fill.fee),
+        "pnl": long_text(fill.realized),
+        "createTime": at_ms,
+        "updateTime": at_ms,
+        "orderCategory": CATEGORIES.get(fill.kind, "normal"),
+        "tpTriggerPrice": None,
+        "tpOrderPrice": None,
+        "slTriggerPrice": None,
+        "slOrderPrice": None,
+        "cancelSource": "not_canceled",
+        "cancelSourceReason": None,
+        "algoClientOrderId": "",
+        "algoId": "",
+        "brokerId": "",
     }
 
 

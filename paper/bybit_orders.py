@@ -18,6 +18,12 @@ TIMES_IN_FORCE = {
     "FOK": TimeInForce.FOK,
     "PostOnly": TimeInForce.POST_ONLY,
 }
+EXEC_TYPES = {"liquidation": "BustTrade", "deleverage": "AdlTrade", "settlement": "Settle"}
+CREATE_TYPES = {
+    "liquidation": "CreateByTakeOver_PassThrough",
+    "deleverage": "CreateByAdl_PassThrough",
+    "settlement": "CreateBySettle",
+}
 RECENT_ORDERS = 500
 SLIPPAGE_BOUND = Decimal("0.05")
 """How far the `price` that Bybit shows for a market order stands from the last price."""
@@ -195,14 +201,14 @@ def _execution(call: Call, fill: Fill) -> dict[str, object]:
         "orderPrice": plain(_shown_price(call.exchange, order)) if order else plain(fill.price),
         "orderQty": plain(order.request.quantity if order else fill.quantity),
         "leavesQty": plain(order.remaining) if order else "0",
-        "createType": "CreateByUser" if fill.kind == "trade" else "CreateByLiq",
+        "createType": CREATE_TYPES.get(fill.kind, "CreateByUser"),
         "orderType": "Market" if order is None or order.request.order_type is OrderType.MARKET else "Limit",
         "stopOrderType": "UNKNOWN",
         "execFee": plain(fill.fee),
         "execId": call.exchange.make_order_id(fill.number),
         "execPrice": plain(fill.price),
         "execQty": plain(fill.quantity),
-        "execType": {"liquidation": "BustTrade", "deleverage": "AdlTrade"}.get(fill.kind, "Trade"),
+        "execType": EXEC_TYPES.get(fill.kind, "Trade"),
         "execValue": plain(fill.notional),
         "execTime": str(fill.at_ms),
         "feeCurrency": "USDT",

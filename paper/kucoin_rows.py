@@ -4,7 +4,7 @@ from core.model.money import ZERO, plain
 from paper.account import Account, Fill, OrderRequest, OrderStatus, OrderType, PaperOrder, TimeInForce
 from paper.exchange import PaperExchange
 
-_TRADE_KINDS = {"trade": "trade", "liquidation": "liquidation", "deleverage": "adl", "settlement": "settlement"}
+_TRADE_KINDS = {"trade": "trade", "liquidation": "liquid", "deleverage": "adl", "settlement": "settlement"}
 
 
 def order_row(exchange: PaperExchange, order: PaperOrder) -> dict[str, object]:

@@ -23,7 +23,7 @@ from core.model.order import (
     SubmitOutcome,
     UnknownOutcome,
 )
-from core.model.position import AccountSnapshot, MarginMode, Position, Quote
+from core.model.position import AccountSnapshot, ClosingCause, MarginMode, Position, Quote
 from core.model.reading import Barred, HeldBack, Known, Reading, Unknown
 from core.ports.clock import Clock
 from core.ports.exchange import Capabilities, SymbolSettings
@@ -86,6 +86,7 @@ class BareExchange:
         faults: Per kind of call (`read`, `submit`, `find`), the faults of the next calls.
         latency_seconds: How long every call takes.
         strangers: Client order ids of orders that somebody else sent.
+        causes: Why positions became smaller, by symbol; where none is given, nothing is told.
         quotes: Whole quotes where the last price alone is not enough.
         unclear: Why a position does not say what is held, by symbol.
         settings: Margin mode and leverage by symbol, where they are settings of the exchange.
@@ -105,6 +106,7 @@ class BareExchange:
     executed: list[OrderIntent] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    causes: dict[Symbol, ClosingCause] = field(default_factory=dict)
     quotes: dict[Symbol, Quote] = field(default_factory=dict)
     unclear: dict[Symbol, str] = field(default_factory=dict)
     settings: dict[Symbol, SymbolSettings] = field(default_factory=dict)
@@ -153,6 +155,14 @@ class BareExchange:
         self.calls.append("recent_ids")
         ours = [order_id for order_id, report in self._orders.items() if report.symbol == symbol]
         return Known([*self.strangers, *reversed(ours)], self.clock.now())
+
+    async def read_closing_cause(self, symbol: Symbol, since: datetime) -> Reading[ClosingCause]:
+        """What a test said, whenever it was; unknown otherwise, and with a fault."""
+        del since
+        self.calls.append("closing_cause")
+        if await self._call("cause") is Fault.READ_FAILS:
+            return Unknown("timeout")
+        return Known(self.causes[symbol], self.clock.now()) if symbol in self.causes else Unknown("not told")
 
     async def read_quotes(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, Reading[Quote]]:
         """Last prices."""

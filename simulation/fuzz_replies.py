@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from simulation.cpu_limit import cpu_limit
 from simulation.exchange_bench import BTC, CALLS, EXCHANGES, Bench, play
 from simulation.fuzz_targets import Failure
 
+AN_HOUR = timedelta(hours=1)
 MOST_ANSWERS = 4
 """Requests of one call whose answers are told apart."""
 
@@ -93,6 +95,7 @@ CALLS_MADE: Mapping[str, tuple[Call, tuple[type, ...]]] = {
     "quotes": (lambda exchange, _bench, _id: exchange.read_quotes([BTC]), (Mapping,)),
     "settings": (lambda exchange, _bench, _id: exchange.read_settings(BTC), READING),
     "client_ids": (lambda exchange, _bench, _id: exchange.read_recent_client_ids(BTC), READING),
+    "cause": (lambda exchange, bench, _id: exchange.read_closing_cause(BTC, bench.clock.now() - AN_HOUR), READING),
     "find": (lambda exchange, _bench, held: exchange.find_order(BTC, held), (OrderReport, NotFound, UnknownOutcome)),
     "submit": (lambda exchange, bench, _id: exchange.submit_order(_small(bench)), OUTCOME),
     "leverage": (lambda exchange, bench, _id: _set_leverage(exchange, bench), OUTCOME),

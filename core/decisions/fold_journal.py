@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import singledispatch
 
 from core.model.events import (
@@ -105,7 +106,9 @@ def _(event: OrderSettled, ledger: SymbolLedger) -> SymbolLedger:
     settled = _without_record(ledger, event.client_order_id)
     if event.filled == ZERO:
         return settled
-    return replace(settled, owned=ledger.owned + event.filled, last_fill=event.filled, last_fill_at=event.at)
+    filled = replace(settled, owned=ledger.owned + event.filled, last_fill=event.filled, last_fill_at=event.at)
+    # Before an increase the position was proven; a reduction may come while a change by somebody else is doubted.
+    return _explained(filled, event.at) if abs(filled.owned) > abs(ledger.owned) else filled
 
 
 @_apply.register
@@ -124,12 +127,13 @@ def _(event: OrderResent, ledger: SymbolLedger) -> SymbolLedger:
 
 @_apply.register
 def _(event: TargetConfirmed, ledger: SymbolLedger) -> SymbolLedger:
-    return replace(ledger, confirmed=event.number, confirmed_depth=event.depth, last_fill_at=None)
+    confirmed = replace(ledger, confirmed=event.number, confirmed_depth=event.depth, last_fill_at=None)
+    return _explained(confirmed, event.at)
 
 
 @_apply.register
 def _(event: PositionAdopted, ledger: SymbolLedger) -> SymbolLedger:
-    return replace(ledger, owned=event.quantity, ever_traded=True, adopter="")
+    return _explained(replace(ledger, owned=event.quantity, ever_traded=True, adopter=""), event.at)
 
 
 @_apply.register
@@ -141,6 +145,13 @@ def _(event: AdoptionGranted, ledger: SymbolLedger) -> SymbolLedger:
 def _(event: StandingChanged, ledger: SymbolLedger) -> SymbolLedger:
     reason = "" if event.standing is Standing.ACTIVE else f"{event.by}: {event.why}"
     return replace(ledger, standing=event.standing, standing_reason=reason, binding_until=event.binding_until)
+
+
+def _explained(ledger: SymbolLedger, at: datetime) -> SymbolLedger:
+    """From here what is held is known; the newest decision on its side is the one that sized it."""
+    candidates = (ledger.decision, ledger.sized_by)
+    sized_by = next((made for made in candidates if made and made.quantity * ledger.owned > ZERO), None)
+    return replace(ledger, explained_at=at, sized_by=sized_by)
 
 
 def _with_record(ledger: SymbolLedger, record: OrderRecord) -> SymbolLedger:

@@ -9,6 +9,8 @@ from core.model.decision import Decision
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
 from core.model.money import ONE, ZERO, divide, plain
+from core.model.position import ClosingCause
+from core.model.reading import Reading, Unknown
 
 STALE_READ_SECONDS = 60.0
 """How long a read that shows the position from before our last fill counts as late, not as somebody else's doing."""
@@ -17,7 +19,13 @@ LIQUIDATION_SHARE = Decimal("0.7")
 """Share of the margin that an adverse move must have eaten for a vanished position to look liquidated."""
 
 LIQUIDATION_REST = timedelta(minutes=15)
-"""After what looks like a liquidation, a fresh entry counts only so much later."""
+"""After a liquidation or a deleveraging, a fresh entry counts only so much later."""
+
+TOLD = {
+    ClosingCause.LIQUIDATION: "the exchange says that it was a liquidation",
+    ClosingCause.DELEVERAGING: "the exchange says that it was auto-deleveraging (ADL)",
+    ClosingCause.ORDINARY: "the exchange says that it was an ordinary trade",
+}
 
 
 class Whose(StrEnum):
@@ -60,6 +68,33 @@ def judge_position(ledger: SymbolLedger, held: Decimal, instrument: Instrument, 
         return PositionJudgement(Whose.STALE, f"{told}; the exchange still shows the time before our last fill")
     shrunk = held == ZERO or (held * ledger.owned > ZERO and abs(held) < abs(ledger.owned))
     return PositionJudgement(Whose.SHRUNK if shrunk else Whose.FOREIGN, told)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingJudgement:
+    """Why a position shrank without us.
+
+    Attributes:
+        cause: What the exchange said, else LIQUIDATION where the price speaks for one, None where nothing does.
+        evidence: In words, for people.
+    """
+
+    cause: ClosingCause | None
+    evidence: str
+
+    @property
+    def rests(self) -> bool:
+        """Whether a fresh entry has to wait for `LIQUIDATION_REST`."""
+        return self.cause in (ClosingCause.LIQUIDATION, ClosingCause.DELEVERAGING)
+
+
+def judge_closing(told: Reading[ClosingCause], sized_by: Decision | None, price: Decimal | None) -> ClosingJudgement:
+    """Why a position shrank: the exchange's own word, and what the price says only where there is none."""
+    if not isinstance(told, Unknown):
+        return ClosingJudgement(told.value, TOLD[told.value])
+    if looks_liquidated(sized_by, price):
+        return ClosingJudgement(ClosingCause.LIQUIDATION, f"by the price it looks like a liquidation ({told.reason})")
+    return ClosingJudgement(None, f"nothing speaks for a liquidation ({told.reason})")
 
 
 def looks_liquidated(decision: Decision | None, price: Decimal | None) -> bool:

@@ -102,6 +102,9 @@ class SymbolLedger:
         binding_until: UTC time before which a fresh entry does not lift the standing, None when any does.
         last_fill: Signed quantity of the last settled order that filled anything.
         last_fill_at: UTC time at which that was learned; None before the first, and after a read confirmed the target.
+        explained_at: UTC time at which the position was last as our fills or an adoption explain it, None before the
+            first; a reduction does not move it, since it may follow a change by somebody else.
+        sized_by: The decision that sized what was held then, kept beyond an exit decided since; None when flat.
     """
 
     account: AccountId
@@ -119,6 +122,8 @@ class SymbolLedger:
     binding_until: datetime | None = None
     last_fill: Decimal = ZERO
     last_fill_at: datetime | None = None
+    explained_at: datetime | None = None
+    sized_by: Decision | None = None
 
     @property
     def unsettled(self) -> tuple[OrderRecord, ...]:

@@ -18,6 +18,18 @@ class MarginMode(StrEnum):
     CROSS = "cross"
 
 
+class ClosingCause(StrEnum):
+    """Why an exchange says that it closed something of a position.
+
+    LIQUIDATION: the margin was used up. DELEVERAGING: auto-deleveraging (ADL), the other side of somebody's bankruptcy.
+    ORDINARY: an order of the account's owner, by hand or by another program.
+    """
+
+    LIQUIDATION = "liquidation"
+    DELEVERAGING = "deleveraging"
+    ORDINARY = "ordinary"
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """A held position.

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from core.model.identity import AccountId, ClientOrderId, Symbol
 from core.model.instrument import Instrument
 from core.model.order import OrderIntent, OrderLookup, SubmitOutcome
-from core.model.position import AccountSnapshot, MarginMode, Position, Quote, SymbolSettings
+from core.model.position import AccountSnapshot, ClosingCause, MarginMode, Position, Quote, SymbolSettings
 from core.model.reading import Reading
 
 __all__ = ["Capabilities", "Exchange", "SymbolSettings"]
@@ -61,6 +62,14 @@ class Exchange(Protocol):
 
         Asked only about a position that no fill of ours explains, to recognise another engine's orders by their tag.
         Orders without an id are left out.
+        """
+        ...
+
+    async def read_closing_cause(self, symbol: Symbol, since: datetime) -> Reading[ClosingCause]:
+        """Why the symbol's position became smaller after a moment, in the exchange's own words.
+
+        Asked once, only about a position that shrank without us. Unknown where the exchange does not say, where it
+        names something else than these causes, and where none of its records is that new.
         """
         ...
 

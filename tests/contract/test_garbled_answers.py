@@ -87,6 +87,7 @@ def talk(name: str, seed: int, nodes: int, rounds: int) -> None:
                     assert isinstance(quote, Known | Unknown)
                 assert isinstance(await exchange.read_settings(BTC), Known | Unknown)
                 assert isinstance(await exchange.read_recent_client_ids(BTC), Known | Unknown)
+                assert isinstance(await exchange.read_closing_cause(BTC, bench.clock.now()), Known | Unknown)
                 assert isinstance(await exchange.read_book(BTC), Known | Unknown)
                 found = await exchange.find_order(BTC, held.client_order_id)
                 assert isinstance(found, OrderReport | NotFound | UnknownOutcome)

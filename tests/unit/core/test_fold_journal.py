@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -163,3 +163,21 @@ def test_folding_leaves_the_given_ledgers_alone() -> None:
 
     assert before[(ACCOUNT, BTC)].orders == ()
     assert changed[(ACCOUNT, BTC)].orders[0].exchange_order_id == "77"
+
+
+def test_an_increase_explains_the_position_and_a_reduction_may_follow_what_somebody_else_did() -> None:
+    bought, sold = ClientOrderId("b" * 32), ClientOrderId("c" * 32)
+    later, latest = NOW + timedelta(seconds=5), NOW + timedelta(seconds=9)
+    held = ledger_after(
+        decision(1),
+        intended(client_order_id=bought),
+        OrderSettled(ACCOUNT, BTC, NOW, bought, Decimal("0.5"), Decimal(50_000)),
+    )
+    reduced = apply(held, intended(client_order_id=sold, side=Side.SELL, quantity="0.2"))
+    reduced = apply(reduced, OrderSettled(ACCOUNT, BTC, later, sold, Decimal("-0.2"), Decimal(50_000)))
+    adopted = apply(reduced, PositionAdopted(ACCOUNT, BTC, latest, Decimal("0.1"), "a test"))
+    flat = apply(adopted, PositionAdopted(ACCOUNT, BTC, latest, Decimal(0), "a test"))
+
+    assert (held.explained_at, reduced.explained_at, adopted.explained_at) == (NOW, NOW, latest)
+    assert held.sized_by == reduced.sized_by == adopted.sized_by == held.decision
+    assert flat.sized_by is None

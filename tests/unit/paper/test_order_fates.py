@@ -92,6 +92,6 @@ async def test_a_liquidation_is_told_by_the_kind_of_its_fill(
     on_kucoin = await kucoin.fetch_my_trades(BTC)
     on_mexc = await mexc.fetch_my_trades(BTC)
 
-    assert [trade["info"]["tradeType"] for trade in on_kucoin] == ["trade", "liquidation"]
+    assert [trade["info"]["tradeType"] for trade in on_kucoin] == ["trade", "liquid"]
     assert [(trade["info"]["category"], trade["info"]["side"]) for trade in on_mexc] == [(1, 1), (2, 4)]
     assert await kucoin.fetch_positions() == await mexc.fetch_positions() == []
