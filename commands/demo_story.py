@@ -73,7 +73,7 @@ async def tell_story(folder: Path, console: Console, seed: int, *, is_screen: bo
         await services.start()
         with _shown(home, console, is_screen=is_screen) as stage:
             is_well = await Story(home, place, services, stage, stop).run()
-            stage.summarize(place, is_well=is_well)
+            stage.summarize(place, is_well=is_well, is_once=is_once)
             if not is_once:
                 await stage.stay(services, stop)
     except EngineError as error:
@@ -142,17 +142,18 @@ class Stage:
             self.refresh()
             await asyncio.sleep(REFRESH_SECONDS)
 
-    def summarize(self, place: Place, *, is_well: bool) -> None:
-        """The plain words at the end."""
+    def summarize(self, place: Place, *, is_well: bool, is_once: bool) -> None:
+        """The plain words at the end, and how to go on."""
         orders = [event for event in self.picture.events if isinstance(event, OrderIntended)]
         lost = sum(isinstance(event, OrderOutcomeUnknown) for event in self.picture.events)
         doubled = sum(holding.exceeds_target for holding in self.picture.holdings.values())
         on_target = sum(self.picture.is_on_target(account) for account in self._accounts)
         curl = json.dumps(ALERTS[0].body(PRICE))
+        invitation = "without --once it stays up, for alerts of your own:" if is_once else "send an alert of your own:"
         self.note(
             f"{'done' if is_well else 'NOT done'}: positions equal targets on {on_target} of {len(EXCHANGES)} "
-            f"accounts, {len(orders)} orders, {doubled} doubled, {lost} lost answers recovered\n"
-            f"send an alert of your own while it runs:\n"
+            f"accounts, {len(orders)} orders, {doubled} doubled, {lost} lost answer{'s' * (lost != 1)} recovered\n"
+            f"{invitation}\n"
             f"  curl -X POST {place.webhook_url} -H 'Content-Type: application/json' -d '{curl}'"
         )
         self.refresh()

@@ -93,7 +93,7 @@ def _show(findings: "list[Finding]", passports: "list[Passport]") -> None:
     for title, rows in parts:
         table = Table(title=escape(title), title_justify="left", expand=True)
         for heading in ("", "looked at", "found", "what to do"):
-            table.add_column(heading)
+            table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(MARKS[row.severity], *map(escape, (row.topic, row.what, row.remedy)))
         console.print(table)

@@ -120,15 +120,18 @@ def _read_sources(
 def render(found: "EngineStatus") -> RenderableType:
     """The status as a person reads it."""
     running = f"running, process {found.process_id}" if found.process_id else "not running"
-    lines: list[RenderableType] = [Text(f"engine {running}   {found.at:%Y-%m-%d %H:%M:%S} UTC   {found.home}")]
-    lines.append(Text(_vital_signs(found)))
+    headline = Text(f"engine {running}   {found.at:%Y-%m-%d %H:%M:%S} UTC   {found.home}")
+    if found.process_id is None:
+        headline.stylize("bold red", 0, len(f"engine {running}"))
+    lines: list[RenderableType] = [headline, Text(_vital_signs(found))]
     lines += [Text(f"problem: {problem}", style="bold red") for problem in found.problems]
     for halt in found.halts:
         why = halt.why or "no reason given"
         since = f"{halt.at:%Y-%m-%d %H:%M} UTC"
         lines.append(Text(f"{halt.standing}: {halt.scope}, by {halt.by} since {since}: {why}", "yellow"))
     lines += [Text(), *(Text(line, no_wrap=True) for line in stage_lines(found.stages))]
-    lines.append(_sources(found.sources))
+    if found.sources:
+        lines.append(_sources(found.sources))
     for account in found.accounts:
         lines.append(_account(account))
     return Group(*lines)

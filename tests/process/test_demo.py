@@ -65,7 +65,9 @@ def test_the_demo_ends_with_every_account_on_target_nothing_doubled_and_the_lost
     assert (on_target, doubled, lost) == (4, 0, 1)
     assert orders >= 4 * 7
     assert "answer lost, asking for the order by its id" in ended.stdout
-    assert "curl -X POST" in ended.stdout
+    assert (
+        "1 lost answer recovered\nwithout --once it stays up, for alerts of your own:\n  curl -X POST" in ended.stdout
+    )
     assert (told_of(tmp_path), told_of(ROOT)) == (outside, project)
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from account_processors.passport import Severity
 from commands.app import app
 from commands.doctor_engine import inspect_engine
+from commands.status import look
 from config.files import format_json
 from config.home import HOME_VARIABLE, Home
 from operations.engine_lock import EngineLock
@@ -128,3 +129,17 @@ def test_of_an_engine_that_does_not_run_nothing_is_known(tmp_path: Path, monkeyp
     ]  # fmt: skip
     assert "sign of life, loop lag and clocks: unknown, as no engine runs" in shown()
     assert found(home) == []
+
+
+def test_a_long_path_is_shown_whole_in_the_doctors_table(home: Home) -> None:
+    home.signal_weights.write_text("{")
+    said = CliRunner().invoke(app, ["doctor"]).stdout
+    column = "".join(line.split("│")[3].strip() for line in said.splitlines() if line.count("│") == 5)
+
+    assert "…" not in said
+    assert f"{home.signal_weights}:" in column
+
+
+def test_without_a_source_there_is_no_empty_table(home: Home) -> None:
+    assert look(home).sources == []
+    assert "heartbeat" not in shown()
