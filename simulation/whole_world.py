@@ -22,6 +22,7 @@ from config.trading_files import TradingContents, parse_trading
 from core.model.failures import InvalidConfig
 from core.model.identity import AccountId
 from core.ports.exchange import Exchange
+from core.ports.telemetry import Telemetry
 from execute_trades import Engine, World, connect_paper
 from operations.account_switches import follow_switches
 from operations.committers import commit_inline
@@ -109,7 +110,7 @@ class WholeWorld:
         for name in plan.exchanges:
             self.house.exchanges[name].effects = Effects(largest_page=plan.page_rows)
         self.watcher = Watcher(self.house, self.clock.seconds, self.clock.now)
-        self.telemetry = self.watcher
+        self.telemetry: Telemetry = self.watcher
         self.aims = Aims(self.house, self.watcher.states, self.market_of)
         self.sn8 = Sn8Server(
             Sn8World(plan.seed, START, MINERS, MINERS_HISTORY), self.clock, {SN8_KEY: 100}, gzip_level=0
