@@ -179,6 +179,8 @@ class PositionProver:
             await self._journal.note(self._adopted(held, now, f"restore; {judgement.evidence}"))
         elif policy is OnForeignChange.ADOPT:
             await self._keep_what_is_there(held, now, judgement)
+        elif judgement.whose is Whose.RETURNED:
+            await self._journal.note(self._adopted(held, now, f"there again; {judgement.evidence}"))
         elif judgement.whose is Whose.SHRUNK:
             await self._restrict(held, judgement, price)
         else:
@@ -200,11 +202,11 @@ class PositionProver:
         ledger, now = self._ledger, self._clock.now()
         why = f"{judgement.evidence}; {closing.evidence}"
         if self._has_entered_since(ledger) and not closing.rests:
-            await self._journal.note(self._adopted(held, now, f"entered afresh since; {why}"))
+            await self._journal.note(self._adopted(held, now, f"entered afresh since; {why}", closing))
             return
         until = now + LIQUIDATION_REST if closing.rests else ledger.binding_until
         restricted = StandingChanged(ledger.account, self._symbol, now, Standing.REDUCE_ONLY, "engine", why, until)
-        await self._journal.note(self._adopted(held, now, f"reduce_only; {why}"), restricted)
+        await self._journal.note(self._adopted(held, now, f"reduce_only; {why}", closing), restricted)
         self._telemetry.tell(
             "symbol may only reduce",
             account=str(ledger.account),
@@ -249,8 +251,11 @@ class PositionProver:
             self._telemetry.tell("another engine trades this account", tags=tags, **facts)
             await restrict_account(self._journal, account, self._clock.now(), why)
 
-    def _adopted(self, held: Decimal, now: datetime, why: str) -> PositionAdopted:
-        return PositionAdopted(self._policy.account, self._symbol, now, held, why)
+    def _adopted(
+        self, held: Decimal, now: datetime, why: str, closing: ClosingJudgement | None = None
+    ) -> PositionAdopted:
+        is_told = closing is not None and closing.is_told
+        return PositionAdopted(self._policy.account, self._symbol, now, held, why, is_told)
 
     @property
     def _ledger(self) -> SymbolLedger:

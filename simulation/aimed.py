@@ -280,6 +280,16 @@ AIMED: Mapping[str, Life] = {
         (40.0, FreeDisk()),
         (60.0, _alert("-0.4")),
     ),
+    "a position that is missing for longer than the doubt": _life(
+        (5.0, _alert("0.5")),
+        (15.0, Break(Fault(FaultKind.SHORT_LIST, endpoint="positions", count=None, share=Decimal(0)))),
+        (15.1, _alert("0.4")),
+        (39.0, ExpectTold("position changed without us")),
+        (40.0, Heal()),
+        (41.0, _alert("0")),
+        (55.0, ExpectFlat(SYMBOL)),
+        (60.0, _alert("-0.4")),
+    ),
     "a restart without room": _life(
         (5.0, _alert("0.5")),
         (15.0, _alert("0")),

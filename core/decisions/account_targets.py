@@ -15,7 +15,10 @@ from core.model.standing import Standing, Standings
 from core.model.target import Targets
 
 LATE_LANDING = timedelta(minutes=10)
-"""How long after its send an order that was given up may still turn up on an account which is otherwise left alone."""
+"""How long after its send an order that was given up may still turn up on an account which is otherwise left alone.
+
+As long, a position that went missing may be there again.
+"""
 
 
 def wanted_targets(
@@ -62,7 +65,8 @@ def needs_calls(
 ) -> bool:
     """Whether a pass must read the account; a disabled one costs no call once nothing of ours is left.
 
-    Unless an order was given up a short while ago: should it land after all, there is something to close.
+    Unless an order was given up a short while ago, or the position went missing: should it be there after all, there is
+    something to close.
 
     Args:
         policy: The operator's wishes.
@@ -79,6 +83,7 @@ def needs_calls(
         or (ledger.adopter and has_history(ledger))
         or not (ledger.decision is None or ledger.is_confirmed or _is_left_alone(ledger, left_alone))
         or any(abs(now - record.sent_at) < LATE_LANDING for record in ledger.lost)
+        or (ledger.shrunk_at and abs(now - ledger.shrunk_at) < LATE_LANDING)
         for ledger in ledgers
     )
 

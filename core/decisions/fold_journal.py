@@ -24,7 +24,7 @@ from core.model.events import (
 from core.model.failures import EngineError
 from core.model.identity import ClientOrderId
 from core.model.ledger import IllegalTransition, LedgerKey, OrderPhase, OrderRecord, SymbolLedger
-from core.model.money import ZERO
+from core.model.money import ZERO, is_smaller
 from core.model.standing import Standing
 
 LOST_ORDERS_REMEMBERED = 20
@@ -107,6 +107,7 @@ def _(event: OrderSettled, ledger: SymbolLedger) -> SymbolLedger:
     if event.filled == ZERO:
         return settled
     filled = replace(settled, owned=ledger.owned + event.filled, last_fill=event.filled, last_fill_at=event.at)
+    filled = replace(filled, shrunk_from=ZERO, shrunk_at=None)
     # Before an increase the position was proven; a reduction may come while a change by somebody else is doubted.
     return _explained(filled, event.at) if abs(filled.owned) > abs(ledger.owned) else filled
 
@@ -133,7 +134,10 @@ def _(event: TargetConfirmed, ledger: SymbolLedger) -> SymbolLedger:
 
 @_apply.register
 def _(event: PositionAdopted, ledger: SymbolLedger) -> SymbolLedger:
-    return _explained(replace(ledger, owned=event.quantity, ever_traded=True, adopter=""), event.at)
+    is_missing = not ledger.adopter and not event.is_told and is_smaller(event.quantity, ledger.owned)
+    before, since = (ledger.owned, event.at) if is_missing else (ZERO, None)
+    taken = replace(ledger, owned=event.quantity, ever_traded=True, adopter="")
+    return _explained(replace(taken, shrunk_from=before, shrunk_at=since), event.at)
 
 
 @_apply.register

@@ -8,7 +8,7 @@ from enum import StrEnum
 from core.model.decision import Decision
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
-from core.model.money import ONE, ZERO, divide, plain
+from core.model.money import ONE, ZERO, divide, is_smaller, plain
 from core.model.position import ClosingCause
 from core.model.reading import Reading, Unknown
 
@@ -28,12 +28,17 @@ TOLD = {
 }
 
 
+RETURN_COUNTS_FOR = timedelta(days=1)
+"""How long after it went missing a position that is there again counts as ours."""
+
+
 class Whose(StrEnum):
     """Whose a position is."""
 
     OURS = "ours"
     FIRST_SIGHT = "first_sight"
     SHRUNK = "shrunk"
+    RETURNED = "returned"
     FOREIGN = "foreign"
     STALE = "stale"
 
@@ -44,9 +49,10 @@ class PositionJudgement:
 
     Attributes:
         whose: OURS: journaled fills explain it within one lot. FIRST_SIGHT: we never traded the symbol and
-            something is held. SHRUNK: someone closed part or all of ours (hand, liquidation, ADL).
-            FOREIGN: it is larger than ours or on the other side. STALE: the read still shows the position from before
-            our last fill, so nothing is known of the one after it.
+            something is held. SHRUNK: someone closed part or all of ours (hand, liquidation, ADL), or the exchange
+            left it out. RETURNED: it is there again as it was before it shrank. FOREIGN: it is larger than ours or on
+            the other side. STALE: the read still shows the position from before our last fill, so nothing is known of
+            the one after it.
         evidence: In words, for people; empty when ours.
     """
 
@@ -66,7 +72,11 @@ def judge_position(ledger: SymbolLedger, held: Decimal, instrument: Instrument, 
         return PositionJudgement(Whose.FIRST_SIGHT, told)
     if _shows_the_time_before(ledger, held, instrument, now):
         return PositionJudgement(Whose.STALE, f"{told}; the exchange still shows the time before our last fill")
-    shrunk = held == ZERO or (held * ledger.owned > ZERO and abs(held) < abs(ledger.owned))
+    if _is_there_again(ledger, held, instrument, now):
+        return PositionJudgement(
+            Whose.RETURNED, f"{told} and had explained {plain(ledger.shrunk_from)} before it shrank"
+        )
+    shrunk = is_smaller(held, ledger.owned)
     return PositionJudgement(Whose.SHRUNK if shrunk else Whose.FOREIGN, told)
 
 
@@ -77,10 +87,12 @@ class ClosingJudgement:
     Attributes:
         cause: What the exchange said, else LIQUIDATION where the price speaks for one, None where nothing does.
         evidence: In words, for people.
+        is_told: Whether the exchange said it.
     """
 
     cause: ClosingCause | None
     evidence: str
+    is_told: bool = False
 
     @property
     def rests(self) -> bool:
@@ -91,7 +103,7 @@ class ClosingJudgement:
 def judge_closing(told: Reading[ClosingCause], sized_by: Decision | None, price: Decimal | None) -> ClosingJudgement:
     """Why a position shrank: the exchange's own word, and what the price says only where there is none."""
     if not isinstance(told, Unknown):
-        return ClosingJudgement(told.value, TOLD[told.value])
+        return ClosingJudgement(told.value, TOLD[told.value], is_told=True)
     if looks_liquidated(sized_by, price):
         return ClosingJudgement(ClosingCause.LIQUIDATION, f"by the price it looks like a liquidation ({told.reason})")
     return ClosingJudgement(None, f"nothing speaks for a liquidation ({told.reason})")
@@ -110,6 +122,16 @@ def looks_liquidated(decision: Decision | None, price: Decimal | None) -> bool:
     side = ONE if decision.quantity > ZERO else -ONE
     adverse_move = divide((decision.price - price) * side, decision.price)
     return adverse_move * max(decision.leverage, ONE) >= LIQUIDATION_SHARE
+
+
+def _is_there_again(ledger: SymbolLedger, held: Decimal, instrument: Instrument, now: datetime) -> bool:
+    """Whether the position is to the lot what it was when it went missing, with no fill of ours since.
+
+    No read tells a list that lacked a row from a hand that closed and opened the very same again.
+    """
+    if ledger.shrunk_at is None or abs(now - ledger.shrunk_at) > RETURN_COUNTS_FOR:
+        return False
+    return abs(held - ledger.shrunk_from) < instrument.lot_step
 
 
 def _shows_the_time_before(ledger: SymbolLedger, held: Decimal, instrument: Instrument, now: datetime) -> bool:

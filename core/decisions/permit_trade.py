@@ -64,7 +64,7 @@ def _permit_reduction(
         if most == ZERO:
             return Blocked("none of the position can be ours while an order is unsettled")
         return replace(trade, quantity=min(trade.quantity, most))
-    if judgement.whose is not Whose.FOREIGN:
+    if judgement.whose in (Whose.OURS, Whose.SHRUNK):
         return trade
     ours = _share_of(held, ledger.owned)
     if ours == ZERO or trade.purpose is not Purpose.CLOSE:

@@ -110,10 +110,17 @@ class AdoptionGranted(SymbolEvent):
 
 @dataclass(frozen=True, slots=True)
 class PositionAdopted(SymbolEvent):
-    """From here on this quantity counts as ours, whoever traded it."""
+    """From here on this quantity counts as ours, whoever traded it.
+
+    Attributes:
+        quantity: Signed.
+        why: The evidence, in words.
+        is_told: Whether the exchange's own records say how it came to be so.
+    """
 
     quantity: Decimal
     why: str
+    is_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,9 @@ class SymbolLedger:
         explained_at: UTC time at which the position was last as our fills or an adoption explain it, None before the
             first; a reduction does not move it, since it may follow a change by somebody else.
         sized_by: The decision that sized what was held then, kept beyond an exit decided since; None when flat.
+        shrunk_from: What was ours before a smaller position was taken as ours without the operator's word; zero when
+            that never happened, or an order of ours has filled since.
+        shrunk_at: UTC time of that, None with zero.
     """
 
     account: AccountId
@@ -124,6 +127,8 @@ class SymbolLedger:
     last_fill_at: datetime | None = None
     explained_at: datetime | None = None
     sized_by: Decision | None = None
+    shrunk_from: Decimal = ZERO
+    shrunk_at: datetime | None = None
 
     @property
     def unsettled(self) -> tuple[OrderRecord, ...]:
@@ -137,10 +142,10 @@ class SymbolLedger:
 
     @property
     def is_over(self) -> bool:
-        """Whether the symbol is proven flat, with no order that may still change it."""
+        """Whether the symbol is proven flat, with no order that may still change it, and nothing went missing."""
         decision = self.decision
         is_flat = decision is None or (decision.quantity == ZERO and self.is_confirmed)
-        return is_flat and self.owned == ZERO and not self.orders and not self.adopter
+        return is_flat and self.owned == self.shrunk_from == ZERO and not self.orders and not self.adopter
 
     @property
     def is_confirmed(self) -> bool:

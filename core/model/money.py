@@ -55,6 +55,11 @@ def round_towards_zero(quantity: Decimal, step: Decimal) -> Decimal:
         return (steps * step).normalize() + ZERO
 
 
+def is_smaller(quantity: Decimal, than: Decimal) -> bool:
+    """Whether a signed quantity is a part of another one: nothing, or less on the same side."""
+    return abs(quantity) < abs(than) and quantity * than >= ZERO
+
+
 def divide(dividend: Decimal, divisor: Decimal) -> Decimal:
     """Division with 60 significant digits, so that rounding to a lot step afterwards is exact."""
     with localcontext() as context:
