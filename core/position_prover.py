@@ -97,6 +97,7 @@ class PositionProver:
         self._clock = clock
         self._telemetry = telemetry
         self._faced: PositionJudgement | None = None
+        self._asks_for_engine = False
         self._doubted: _Doubt | None = None
 
     async def prove(self, positions: Positions, instrument: Instrument, price: Decimal | None) -> Proof:
@@ -235,14 +236,19 @@ class PositionProver:
         return self._doubted is not None and depth != ZERO and self._doubted.depth * depth <= ZERO
 
     async def _tell_once(self, judgement: PositionJudgement) -> None:
-        """Report what nobody here did, and look once whether it was another engine: increases then stop."""
-        if judgement == self._faced:
-            return
-        self._faced = judgement
+        """Report what nobody here did, and ask whether it was another engine: increases then stop.
+
+        A question without an answer is asked again where nothing is ours to close, which it would hold up.
+        """
         account = self._policy.account
         facts = {"account": str(account), "symbol": self._symbol, "evidence": judgement.evidence}
-        self._telemetry.tell("position changed without us", kind=judgement.whose, **facts)
+        if judgement != self._faced:
+            self._faced, self._asks_for_engine = judgement, True
+            self._telemetry.tell("position changed without us", kind=judgement.whose, **facts)
+        elif not self._asks_for_engine or self._ledger.owned != ZERO:
+            return
         ids = await self._exchange.read_recent_client_ids(self._symbol)
+        self._asks_for_engine = not isinstance(ids, Known)
         tags = foreign_engine_tags(ids.value, self._journal.tag) if isinstance(ids, Known) else ()
         if tags:
             why = f"another engine (tag {', '.join(tags)}) trades {self._symbol} on this account"

@@ -151,8 +151,9 @@ class BareExchange:
         return (await self._snapshot()).positions
 
     async def read_recent_client_ids(self, symbol: Symbol) -> Reading[Sequence[str]]:
-        """The ids of every order on the symbol, ours and strangers', newest first."""
-        self.calls.append("recent_ids")
+        """The ids of every order on the symbol, ours and strangers', newest first; unknown with a fault."""
+        if await self._call("recent_ids") is Fault.READ_FAILS:
+            return Unknown("timeout")
         ours = [order_id for order_id, report in self._orders.items() if report.symbol == symbol]
         return Known([*self.strangers, *reversed(ours)], self.clock.now())
 

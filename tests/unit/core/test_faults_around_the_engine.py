@@ -663,6 +663,44 @@ def test_fault_82_another_engine_is_recognised_also_at_first_sight_and_asked_abo
     live(tmp_path, story, AccountPolicy(BYBIT, adopt_on_first_start=adopts))
 
 
+def test_fault_82_whether_it_was_another_engine_is_asked_until_it_is_known(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.positions[BTC] = D("0.12")
+        world.exchange.strangers = ["zzzzzz" + "a2b3c4d5e6f7g2h3i4j5k6l7mn"]
+        world.exchange.inject("recent_ids", Fault.READ_FAILS, Fault.READ_FAILS)
+        world.sources.say(BTC="0.1")
+        await world.cycle(6)
+        world.sources.say(BTC="0.1", ETH="0.2")
+        await world.cycle(3)
+
+        assert world.held(ETH) == 0
+        assert world.exchange.calls.count("recent_ids") == 3
+        for event in ("position changed without us", "another engine trades this account"):
+            assert world.told.names().count(event) == 1
+
+    live(tmp_path, story)
+
+
+def test_fault_82_a_question_about_another_engine_holds_up_no_exit(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world, BTC="0.1")
+        world.exchange.positions[BTC] = D("0.12")
+        world.exchange.inject("recent_ids", *[Fault.READ_FAILS] * 100)
+        await world.outlast_doubt()
+        await world.cycle(3)
+        world.sources.say(BTC="0")
+        await world.cycle()
+        assert world.held() == D("0.06")
+        assert world.exchange.calls.count("recent_ids") == 1
+        await asyncio.sleep(61)  # until the rest no longer looks like a late read
+        await world.outlast_doubt()
+        await world.cycle(3)
+
+        assert world.exchange.calls.count("recent_ids") > 3
+
+    live(tmp_path, story)
+
+
 def test_fault_82_an_account_that_holds_nothing_strange_is_asked_for_no_ids(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.exchange.strangers = ["zzzzzz" + "a2b3c4d5e6f7g2h3i4j5k6l7mn"]
