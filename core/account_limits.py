@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,6 +26,9 @@ from core.ports.telemetry import Telemetry
 
 MINUTE_SECONDS = 60.0
 
+_Size = SymbolLedger | Decision
+_Values = dict[Symbol, tuple[_Size, Decimal]]
+
 Limits = Callable[[], RiskLimits]
 """The limits in force now; they may change while the engine runs."""
 
@@ -44,6 +47,8 @@ class AccountLimits:
         self._last_value: Decimal | None = None
         self._increases: deque[float] = deque()
         self._prices: dict[Symbol, Volatility] = {}
+        self._decided_values: _Values = {}
+        self._held_values: _Values = {}
 
     @property
     def current(self) -> RiskLimits:
@@ -106,29 +111,34 @@ class AccountLimits:
             readings: For the price of what has no decision.
             pending: Decisions of this pass that the journal does not have yet.
         """
-        sizes = []
-        for ledger in self._journal.ledgers(self._account):
-            decision = pending.get(ledger.symbol, ledger.decision)
-            sizes.append((ledger.symbol, abs(decision.quantity if decision else ledger.owned), _price(decision)))
-        known = {name for name, _, _ in sizes}
-        sizes += [(name, abs(new.quantity), new.price) for name, new in pending.items() if name not in known]
-        return self._total([size for size in sizes if size[0] != symbol], readings)
+        ledgers = self._journal.ledgers(self._account)
+        decided: dict[Symbol, _Size] = {ledger.symbol: ledger.decision or ledger for ledger in ledgers}
+        decided.update(pending)
+        return self._total(symbol, decided, self._decided_values, readings)
 
     def others_notional(self, symbol: Symbol, readings: Readings) -> Reading[Decimal]:
         """Value in USDT of the account's other positions now: held or decided, whichever is larger."""
-        others = [ledger for ledger in self._journal.ledgers(self._account) if ledger.symbol != symbol]
-        return self._total([(one.symbol, _largest_quantity(one), _price(one.decision)) for one in others], readings)
+        held = {ledger.symbol: ledger for ledger in self._journal.ledgers(self._account)}
+        return self._total(symbol, held, self._held_values, readings)
 
-    def _total(self, sizes: Sequence[tuple[Symbol, Decimal, Decimal | None]], readings: Readings) -> Reading[Decimal]:
-        total, now = ZERO, self._clock.now()
-        for symbol, quantity, decided_price in sizes:
-            if quantity == ZERO:
+    def _total(
+        self, symbol: Symbol, sizes: Mapping[Symbol, _Size], values: _Values, readings: Readings
+    ) -> Reading[Decimal]:
+        """The value of all but one symbol; each is worked out once for as long as it follows from the same object."""
+        total = ZERO
+        for name, size in sizes.items():
+            if name == symbol:
                 continue
-            price = decided_price or price_of(readings, symbol)
-            if price is None:
-                return Unknown(f"the value of {symbol} is unknown")
-            total += quantity * price
-        return Known(total, now)
+            kept = values.get(name)
+            if kept is None or kept[0] is not size:
+                value, is_lasting = _value_of(name, size, readings)
+                if value is None:
+                    return Unknown(f"the value of {name} is unknown")
+                kept = (size, value)
+                if is_lasting:
+                    values[name] = kept
+            total += kept[1]
+        return Known(total, self._clock.now())
 
     def permit(
         self, ledger: SymbolLedger, decision: Decision, held: Decimal, instrument: Instrument, readings: Readings
@@ -172,6 +182,17 @@ async def restrict_account(journal: Journal, account: AccountId, now: datetime, 
         return False
     await journal.record_standing(entry)
     return True
+
+
+def _value_of(symbol: Symbol, size: _Size, readings: Readings) -> tuple[Decimal | None, bool]:
+    """The value in USDT, None when there is no price; and whether it stays so, whatever prices do."""
+    decision = size.decision if isinstance(size, SymbolLedger) else size
+    quantity = _largest_quantity(size) if isinstance(size, SymbolLedger) else abs(size.quantity)
+    if quantity == ZERO:
+        return ZERO, True
+    decided_price = _price(decision)
+    price = decided_price or price_of(readings, symbol)
+    return (None if price is None else quantity * price), bool(decided_price)
 
 
 def _largest_quantity(ledger: SymbolLedger) -> Decimal:

@@ -1,6 +1,7 @@
 """Logs: one JSON line per event to a file that we rotate ourselves, readable text to a terminal."""
 
 import gzip
+import json
 import logging
 import logging.handlers
 import shutil
@@ -88,16 +89,31 @@ def _pack(plain: Path) -> None:
     plain.unlink()
 
 
+class _Told(logging.LogRecord):
+    """An event of ours, complete and blanked."""
+
+
 class StructuredTelemetry:
-    """core.ports.telemetry.Telemetry as log events."""
+    """core.ports.telemetry.Telemetry as log events.
+
+    An event is made into what structlog's processors would make of it, without passing through them: two or three lines
+    belong to every order, and the way through costs as much as all else about a line.
+    """
 
     def __init__(self, service: str) -> None:
-        self._log = structlog.stdlib.get_logger(service)
+        self._log = logging.getLogger(service)
 
     def tell(self, event: str, **facts: object) -> None:
         """Write one event under its own level, with the pass of its account where it happened in one."""
+        level = level_of(event)
+        if not self._log.isEnabledFor(level):
+            return
         number = pass_number.get()
-        self._log.log(level_of(event), event, **facts, **({"pass": number} if number else {}))
+        if number:
+            facts["pass"] = number
+        facts |= {"event": event, "level": _LEVEL_NAMES[level], "logger": self._log.name}
+        told = redactor(None, "", _stamp(None, "", facts))
+        self._log.handle(_Told(self._log.name, level, "", 0, told, (), None))
 
 
 def set_up_logs(service: str, folder: Path, level: str = "INFO") -> None:
@@ -112,7 +128,7 @@ def set_up_logs(service: str, folder: Path, level: str = "INFO") -> None:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = _GzipRotation(folder / f"{service}.jsonl")
-    file.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
+    file.setFormatter(_formatter(_render_as_json))
     terminal = logging.StreamHandler(sys.stderr)
     is_seen = sys.stderr.isatty()
     terminal.setFormatter(_formatter(structlog.dev.ConsoleRenderer() if is_seen else _render_plainly))
@@ -155,11 +171,9 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
     logging.getLogger("uncaught").critical("ended unexpectedly", exc_info=(kind, error, trace))
 
 
-_SHARED: list[Any] = [
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_SHARED: list[Any] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, _stamp]
+_LEVEL_NAMES = {level: logging.getLevelName(level).lower() for level in (logging.INFO, logging.WARNING, logging.ERROR)}
 
 
 def _redact_foreign(logger: object, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -168,13 +182,24 @@ def _redact_foreign(logger: object, method: str, event: MutableMapping[str, Any]
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Renders what came through structlog at once: it is complete and blanked. Foreign records take the long way."""
+    """Renders what was told or came through structlog at once: it is complete and blanked.
+
+    Foreign records take the long way.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        if not hasattr(record, "_logger"):
+        if not (isinstance(record, _Told) or hasattr(record, "_logger")):
             return super().format(record)
         event = record.msg
         return str(self.processors[-1](None, record.levelname, dict(event)))  # type: ignore[arg-type]  # structlog's msg is its event
+
+
+_JSON = json.JSONEncoder(default=str)
+"""Made once: `json.dumps` with an argument makes one for every line."""
+
+
+def _render_as_json(_logger: object, _method: str, event: Mapping[str, Any]) -> str:
+    return _JSON.encode(event)
 
 
 def _render_plainly(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 BLANK = "[redacted]"
@@ -9,6 +10,11 @@ SHORTEST_SECRET = 6
 """Shorter values are not searched for: they would blank innocent text."""
 
 _TELLING_KEY = re.compile(r"secret|passphrase|password|api_?key|signature|authorization|token|private", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1024)
+def _is_telling(key: str) -> bool:
+    return _TELLING_KEY.search(key) is not None
 
 
 class Redactor:
@@ -27,7 +33,7 @@ class Redactor:
 
     def __call__(self, _logger: object, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """Blank one event."""
-        return {key: BLANK if _TELLING_KEY.search(key) else self._clean(value) for key, value in event.items()}
+        return {key: BLANK if _is_telling(key) else self._clean(value) for key, value in event.items()}
 
     def text(self, text: str) -> str:
         """Blank one text."""
@@ -36,12 +42,10 @@ class Redactor:
     def _clean(self, value: Any) -> Any:  # noqa: ANN401 - log values are anything
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, Mapping):
-            return {
-                str(key): BLANK if _TELLING_KEY.search(str(key)) else self._clean(item) for key, item in value.items()
-            }
-        if isinstance(value, list | tuple):
-            return [self._clean(item) for item in value]
         if value is None or isinstance(value, int | float):
             return value
+        if isinstance(value, Mapping):
+            return {str(key): BLANK if _is_telling(str(key)) else self._clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(item) for item in value]
         return self.text(str(value))

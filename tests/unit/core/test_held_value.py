@@ -1,0 +1,66 @@
+"""What the account's other positions are worth: kept where nothing changes it, followed where the price does."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from core.account_limits import AccountLimits
+from core.decisions.make_decision import Readings
+from core.model.events import PositionAdopted
+from core.model.identity import Symbol
+from core.model.position import AccountSnapshot, Quote
+from core.model.reading import Known, Unknown
+from core.model.risk import RiskLimits
+from simulation.bare_world import BTC, World, live
+
+D, ETH = Decimal, Symbol("ETHUSDT")
+
+
+def readings_of(world: World, price: str = "") -> Readings:
+    at = world.clock.now()
+    snapshot = AccountSnapshot(world.policies[0].account, Known(D(1000), at), Known({}, at))
+    return Readings(snapshot, {ETH: Known(Quote(D(price), at), at)} if price else {}, Known({}, at), {})
+
+
+def test_a_position_without_a_decision_is_worth_what_its_price_says_now(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        account = world.policies[0].account
+        await world.journal.note(PositionAdopted(account, ETH, world.clock.now(), D(-2), "found"))
+        limits = AccountLimits(account, RiskLimits, world.journal, world.clock, world.told)
+
+        for value_of in (limits.others_notional, lambda symbol, read: limits.others_decided(symbol, read, {})):
+            first, later = (value_of(BTC, readings_of(world, price)) for price in ("100", "110"))
+            assert isinstance(first, Known)
+            assert isinstance(later, Known)
+            assert (first.value, later.value) == (D(200), D(220))
+            assert isinstance(value_of(BTC, readings_of(world)), Unknown)
+            own = value_of(ETH, readings_of(world))
+            assert isinstance(own, Known)
+            assert own.value == 0
+
+        await world.journal.note(PositionAdopted(account, ETH, world.clock.now(), D(3), "found"))
+        changed = limits.others_notional(BTC, readings_of(world, "110"))
+        assert isinstance(changed, Known)
+        assert changed.value == D(330)
+
+    live(tmp_path, story)
+
+
+def test_a_decided_position_is_worth_its_decision_until_there_is_another(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        limits = AccountLimits(world.policies[0].account, RiskLimits, world.journal, world.clock, world.told)
+        worth = []
+        for depth in ("0.1", "0.2"):
+            world.sources.say(ETH=depth)
+            await world.cycle()
+            for _ in range(2):
+                held = limits.others_notional(BTC, readings_of(world))
+                assert isinstance(held, Known)
+                worth.append(held.value)
+
+        decision = world.ledger(ETH).decision
+        assert decision
+        assert decision.price
+        assert worth[0] == worth[1] > 0
+        assert worth[2] == worth[3] == abs(decision.quantity) * decision.price > worth[0]
+
+    live(tmp_path, story)
