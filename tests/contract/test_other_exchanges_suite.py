@@ -312,6 +312,19 @@ def test_the_same_id_a_second_time_is_a_duplicate_and_ids_of_closed_orders_are_l
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
+def test_why_a_position_shrank_is_not_known_and_costs_no_call(name: str) -> None:
+    async def scene(foreign: Foreign) -> None:
+        exchange = (await foreign.ready()).exchange
+        heard = len(foreign.server.requests)
+        told = await exchange.read_closing_cause(BTC, foreign.clock.now())
+        assert isinstance(told, Unknown)
+        assert "not asked why" in told.reason
+        assert len(foreign.server.requests) == heard
+
+    play_foreign(name, scene)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
 @pytest.mark.parametrize("seconds", [-90, 90])
 def test_a_far_clock_is_corrected_and_told_and_measured_once_an_hour(name: str, seconds: int) -> None:
     async def scene(foreign: Foreign) -> None:

@@ -14,7 +14,7 @@ import pytest
 from core.model.identity import Symbol
 from core.model.position import ClosingCause
 from core.model.reading import Known
-from core.model.standing import Standing
+from core.model.standing import Standing, Verb
 from simulation.bare_exchange import Fault
 from simulation.bare_world import World, live
 
@@ -226,5 +226,42 @@ def test_the_decision_that_sized_a_position_is_kept_beyond_its_exit_and_no_longe
         await world.cycle(3)
 
         assert (world.held(), world.ledger().sized_by) == (D(0), None)
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("cause", TAKEN)
+def test_fault_25_the_operator_may_resume_at_once_after_what_the_exchange_took(
+    tmp_path: Path, cause: ClosingCause
+) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        vanished(world, cause)
+        await world.outlast_doubt()
+        assert world.held() == 0
+        world.commands.give(Verb.RESUME, account="bybit", symbol="BTCUSDT")
+        await world.cycle()
+
+        assert world.held() == D("0.06")
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("cause", TAKEN)
+def test_fault_25_a_smaller_target_is_followed_while_a_fresh_entry_waits(tmp_path: Path, cause: ClosingCause) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        world.exchange.positions[BTC] = D("0.04")
+        world.exchange.causes[BTC] = cause
+        await world.outlast_doubt()
+        await world.cycle(3)
+        assert world.held() == D("0.04"), "nothing is bought back"
+        world.sources.say(BTC="0.05")
+        await world.cycle(3)
+        assert world.held() == D("0.03")
+        world.sources.say(BTC="0")
+        await world.cycle(3)
+
+        assert world.held() == 0
 
     live(tmp_path, story)
