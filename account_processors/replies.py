@@ -12,6 +12,7 @@ from core.model.money import finite_decimal
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WORDS = (str, int, float)
 
 
 class MalformedReply(ExchangeFailure):
@@ -59,7 +60,7 @@ class Row:
     def text(self, name: str) -> str:
         """A field that must be there and not be empty; numbers become their text."""
         value = self._fields.get(name)
-        if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        if isinstance(value, bool) or not isinstance(value, _WORDS) or value == "":
             raise MalformedReply(f"{self._place}: field {name} is missing or empty")
         return str(value)
 

@@ -11,6 +11,8 @@ SHORTEST_SECRET = 6
 
 _TELLING_KEY = re.compile(r"secret|passphrase|password|api_?key|signature|authorization|token|private", re.IGNORECASE)
 
+_PLAIN = (int, float)
+
 
 @lru_cache(maxsize=1024)
 def _is_telling(key: str) -> bool:
@@ -42,7 +44,7 @@ class Redactor:
     def _clean(self, value: Any) -> Any:  # noqa: ANN401 - log values are anything
         if isinstance(value, str):
             return self.text(value)
-        if value is None or isinstance(value, int | float):
+        if value is None or isinstance(value, _PLAIN):
             return value
         if isinstance(value, Mapping):
             return {str(key): BLANK if _is_telling(str(key)) else self._clean(item) for key, item in value.items()}
