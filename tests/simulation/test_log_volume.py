@@ -92,7 +92,7 @@ def test_an_idle_hour_writes_nothing_and_a_day_with_ten_signals_a_symbol_stays_f
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_whole_idle_day_and_an_ordinary_one_write_less_than_5_mb(tmp_path: Path, log_folder: Path) -> None:
     pause = HOURS_A_DAY * HOUR_SECONDS / SIGNALS_A_DAY
     log = log_folder / "trade-engine.jsonl"

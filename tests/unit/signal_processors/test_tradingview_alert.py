@@ -115,12 +115,16 @@ def test_what_cannot_be_used_is_refused_with_a_reason(changes: dict[str, Any], r
         (b'{"price": -Infinity}', "not finite"),
         (b'{"symbol": "A1", "symbol": "B2"}', "given twice"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"[" * 16_000, "nested too deeply"),
         (b'{"symbol": "ETHUSDT", "direction": "long", "size": "1/2", "price": ' + b"1" * 9000 + b"}", "price is not"),
     ],
 )
 def test_bytes_that_are_no_message_are_refused(body: bytes, reason: str) -> None:
     assert reason in refusal(body)
+
+
+def test_brackets_without_end_are_refused_in_the_words_of_this_python() -> None:
+    """Up to 3.13 the reader stops at a depth; later ones go on to the end and miss the other half."""
+    assert refusal(b"[" * 16_000) in {"the message is nested too deeply", "the message is not valid JSON"}
 
 
 def test_a_reason_repeats_nothing_of_the_message() -> None:
