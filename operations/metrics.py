@@ -1,6 +1,6 @@
 """Counters of one service, fed by what its parts tell; every name begins with trade_engine_."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
@@ -46,7 +46,7 @@ class Metrics:
         self._make_order_counters()
         self._make_engine_counters()
         self._make_histograms()
-        self._listeners: dict[str, Callable[[dict[str, str]], None]] = {
+        self._listeners: dict[str, Callable[[Mapping[str, object]], None]] = {
             "order settled": lambda facts: self.settled.labels(_of(facts, "account"), _kind_of_order(facts)).inc(),
             "order refused": lambda facts: self.refused.labels(_of(facts, "account"), _of(facts, "reason")).inc(),
             "order outcome unknown": lambda facts: self.unknown.labels(_of(facts, "account")).inc(),
@@ -69,7 +69,7 @@ class Metrics:
         self.events.labels(self._service, event).inc()
         listener = self._listeners.get(event)
         if listener:
-            listener({name: str(fact) for name, fact in facts.items()})
+            listener(facts)
 
     def expect(self, accounts: Iterable[str] = ()) -> None:
         """Begin the rare counters of these accounts at zero, so that the first event is seen as a rise."""
@@ -119,12 +119,12 @@ class Metrics:
     def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"trade_engine_{name}", meaning, labels, buckets=buckets, registry=self.registry)
 
-    def _count_decision(self, facts: dict[str, str]) -> None:
+    def _count_decision(self, facts: Mapping[str, object]) -> None:
         account = _of(facts, "account")
         self.decisions.labels(account).inc()
         self._decided_at[account, _of(facts, "symbol")] = (_of(facts, "decision"), self._clock.now())
 
-    def _count_confirmation(self, facts: dict[str, str]) -> None:
+    def _count_confirmation(self, facts: Mapping[str, object]) -> None:
         account = _of(facts, "account")
         self.confirmations.labels(account).inc()
         number, decided_at = self._decided_at.pop((account, _of(facts, "symbol")), ("", None))
@@ -133,9 +133,9 @@ class Metrics:
             self.convergence.labels(account).observe(max(0.0, seconds))
 
 
-def _of(facts: dict[str, str], name: str) -> str:
-    return facts.get(name, "")
+def _of(facts: Mapping[str, object], name: str) -> str:
+    return str(facts.get(name, ""))
 
 
-def _kind_of_order(facts: dict[str, str]) -> str:
+def _kind_of_order(facts: Mapping[str, object]) -> str:
     return "reduction" if _of(facts, "reduce_only") == "True" else "increase"

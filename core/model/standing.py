@@ -80,6 +80,8 @@ class Standings:
 
     def for_symbol(self, account: AccountId, symbol: Symbol) -> SetStanding | None:
         """The severest standing over one symbol of one account, None when active."""
+        if not self.by_scope:
+            return None
         covering = [entry for scope, entry in self.by_scope.items() if scope.covers(account, symbol)]
         return max(covering, key=lambda entry: entry.standing.severity, default=None)
 
