@@ -6,10 +6,13 @@ from operations.views import read_passes
 from simulation.actions import (
     Action,
     AimFault,
+    Alert,
     Break,
     ForeignTrade,
     Liquidate,
     Market,
+    Resend,
+    ResendEarlier,
     RunStranger,
 )
 from simulation.gaps import gaps_of_account
@@ -32,6 +35,7 @@ class CalmCheck:
     def __init__(self, world: WholeWorld) -> None:
         self._world = world
         self._all_at = 0.0
+        self._interrupted_at = 0.0
         self._own_at: dict[str, float] = {}
         self._suspected: dict[str, float] = {}
 
@@ -47,8 +51,10 @@ class CalmCheck:
                 self._own_at[name] = now
             case RunStranger(exchange=name, seconds=seconds):
                 self._own_at[name] = now + seconds
-            case _:
+            case Alert() | Resend() | ResendEarlier():
                 self._all_at = now
+            case _:
+                self._all_at = self._interrupted_at = now
 
     def look(self) -> None:
         """What is calm must be on target."""
@@ -61,7 +67,7 @@ class CalmCheck:
         for name in world.plan.exchanges:
             account = AccountId(name)
             is_free = account in passes and not passes[account].trouble and not _is_restricted(standings, account)
-            is_calm = is_free and now - self._last_trouble(name) >= AFTER_ITS_OWN_SECONDS
+            is_calm = is_free and now - self._last_trouble(account) >= AFTER_ITS_OWN_SECONDS
             gaps = gaps_of_account(world, account) if is_calm else []
             world.watcher.seen["calm account"] += is_calm
             if not gaps:
@@ -70,8 +76,13 @@ class CalmCheck:
                 world.watcher.fail(12, f"nothing troubles it for {now - self._all_at:.0f} s, and yet: {gaps[0]}")
                 self._own_at[name] = now
 
-    def _last_trouble(self, exchange: str) -> float:
-        return max(self._own_at.get(exchange, NEVER), self._world.watcher.troubled_at.get(exchange, NEVER))
+    def _last_trouble(self, account: AccountId) -> float:
+        """When something last hindered an account; a window that is open begins anew with an engine that is started."""
+        name = account.exchange
+        journal = self._world.engine.journal if self._world.engine else None
+        is_open = journal and any(ledger.unsettled for ledger in journal.ledgers(account))
+        hindered_at = max(self._own_at.get(name, NEVER), self._world.watcher.troubled_at.get(name, NEVER))
+        return max(hindered_at, self._interrupted_at) if is_open else hindered_at
 
 
 def _is_restricted(standings: Standings, account: AccountId) -> bool:
