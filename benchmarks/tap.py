@@ -79,6 +79,7 @@ class Tap:
         self.asked: list[Asked] = []
         self.cpu_seconds = 0.0
         self._in_flight: Counter[str] = Counter()
+        self._have_read: set[str] = set()
         self._orders_wanted = 0
         self._all_acknowledged = asyncio.Event()
 
@@ -103,6 +104,7 @@ class Tap:
     def begin(self, orders: int) -> None:
         """Forget what was, and expect so many orders."""
         self.asked.clear()
+        self._have_read.clear()
         self._orders_wanted = orders
         self._all_acknowledged.clear()
 
@@ -113,8 +115,7 @@ class Tap:
 
     def is_quiet(self, accounts: int) -> bool:
         """Whether so many accounts have read their positions and wait for no answer."""
-        read = {one.account for one in self.asked if one.is_read_of_positions}
-        return sum(not self._in_flight[account] for account in read) >= accounts
+        return sum(not self._in_flight[account] for account in self._have_read) >= accounts
 
     @property
     def orders(self) -> list[Asked]:
@@ -123,6 +124,8 @@ class Tap:
 
     def _note(self, asked: Asked) -> None:
         self.asked.append(asked)
+        if asked.account not in self._have_read and asked.is_read_of_positions:
+            self._have_read.add(asked.account)
         if asked.is_order:
             self._orders_wanted -= 1
             if self._orders_wanted == 0:
