@@ -183,7 +183,7 @@ class Chaos:
             kind,
             exchange=self._exchange(),
             endpoint=endpoint,
-            count=self._chance.choice((1, 1, 2) if kind is FaultKind.SHORT_LIST else (1, 1, 2, 5)),
+            count=self._chance.choice((1, 1, 2, 5)),
             skip=self._chance.choice((0, 0, 1)),
             seconds=seconds.get(kind, self._chance.choice((0.2, 1.0, 4.0))),
             share=Decimal(self._chance.randint(1, 9)) / 10,

@@ -193,6 +193,13 @@ def test_a_smaller_target_that_cannot_be_sized_is_scaled_down_from_the_last_one(
     assert not asks_for_decision(replace(ledger, decision=sized[0].decision), target(depth, leverage))
 
 
+@pytest.mark.parametrize("depth", ["0.1", "-0.1"])
+def test_from_flat_what_cannot_be_sized_decides_nothing(depth: str) -> None:
+    flat = SymbolLedger(ACCOUNT, BTC, decision=replace(made("0"), depth=D(0)), confirmed=1)
+
+    assert decide(flat, target(depth), readings(quote=Unknown("torn")), "v", NOW) == "price unknown: torn"
+
+
 def test_a_leverage_above_the_exchanges_own_is_named_and_sized_with_that() -> None:
     events = decide(SymbolLedger(ACCOUNT, BTC), target(leverage="20"), readings(), "v", NOW)
 

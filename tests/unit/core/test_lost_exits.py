@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.model.events import OrderResent
 from core.model.identity import Symbol
 from core.model.order import OrderIntent
 from simulation.bare_exchange import CAPABILITIES, Fault
@@ -49,6 +50,8 @@ def test_it_goes_out_again_under_its_own_id_long_before_not_found_counts(tmp_pat
 
         assert (world.held(), len(sent), len(ids(sent))) == (D(0), 2, 1)
         assert world.ledger().is_confirmed
+        past = world.journal.history(world.ledger().account, BTC)
+        assert [event.client_order_id for event in past if isinstance(event, OrderResent)] == list(ids(sent))
 
     live(tmp_path, story)
 

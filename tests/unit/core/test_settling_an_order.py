@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.model.events import Event, OrderOutcomeUnknown
 from core.model.failures import StorageFailure
 from core.model.ledger import LedgerKey, OrderPhase
 from core.model.order import OrderReport, RefusalReason, RefusedOutcome, Side
@@ -56,6 +57,31 @@ def test_an_order_is_asked_for_at_doubling_times_for_as_long_as_reads_may_lag(tm
         assert result == Unsettled("could not be looked up: timeout")
         waits = [round(later - times[0], 3) for later in times]
         assert waits == [0, 0.05, 0.15, 0.35, 0.75, 1.55, 2.35]
+
+    live(tmp_path, story)
+
+
+def test_the_window_of_an_order_begins_with_the_end_of_its_send_however_long_the_journal_takes(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.exchange.latency_seconds = 0.0
+        world.exchange.inject("submit", Fault.ORDER_NEVER_ARRIVES)
+        executor, note = executor_of(world), world.journal.note
+
+        async def note_slowly(*events: Event) -> bool:
+            await asyncio.sleep(2 if isinstance(events[0], OrderOutcomeUnknown) else 0)
+            return await note(*events)
+
+        world.journal.note = note_slowly  # type: ignore[method-assign]
+        await send(world, executor, is_urgent=True)
+        sent_for = 2 + 2  # what the send brought was noted, and that the order is still in flight
+        window = world.exchange.capabilities.not_found_after_seconds
+        await asyncio.sleep(window - sent_for - 0.1)
+        await executor.settle(world.ledger())
+        assert world.ledger().unsettled
+        await asyncio.sleep(0.1)
+        await executor.settle(world.ledger())
+
+        assert (world.ledger().unsettled, len(world.ledger().lost)) == ((), 1)
 
     live(tmp_path, story)
 
