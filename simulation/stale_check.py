@@ -23,6 +23,7 @@ class StaleCheck:
         self._world = world
         self._frames = DepthFiles(world.home, world.clock)
         self._settings = EngineSettingsFile(world.home)
+        self._first_seen: dict[SourceName, datetime] = {}
         world.watcher.orders.why_held_back = self.why_held_back
 
     def look(self) -> None:
@@ -45,7 +46,9 @@ class StaleCheck:
             elif demanded is SourceUse.HOLD and use is SourceUse.FOLLOW:
                 world.watcher.fail(16, f"{told}, its heartbeat is of {frame.heartbeat_at}")
             earliest = _demanded(frame, policy, world.clock.now() + FOLLOWED_WITHIN)
-            if use is SourceUse.SILENT or (use is SourceUse.FLATTEN and earliest is not SourceUse.FLATTEN):
+            is_new = world.clock.now() - self._first_seen.setdefault(source, world.clock.now()) < FOLLOWED_WITHIN
+            is_denied = use is SourceUse.SILENT and not is_new
+            if is_denied or (use is SourceUse.FLATTEN and earliest is not SourceUse.FLATTEN):
                 world.watcher.fail(16, f"{told}, and it has spoken at {frame.heartbeat_at}")
 
     def why_held_back(self, source: SourceName, at: datetime) -> str:
