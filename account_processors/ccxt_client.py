@@ -45,7 +45,7 @@ class CallSettings:
 
     read_timeout_seconds: float = 5.0
     write_timeout_seconds: float = 5.0
-    longest_wait_before_write_seconds: float = 1.0
+    longest_wait_before_write_seconds: float = 2.0
     read_tries: int = 2
     first_pause_seconds: float = 0.2
 

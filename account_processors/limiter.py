@@ -3,12 +3,14 @@
 The exchange counts a call when it arrives there, which is some time between its start here and its end. So a call holds
 its place from its start until a whole window after its end: whatever the way there takes, no window of the exchange,
 fixed or sliding, holds more than the published limit. Held from its start only, a slow call and a quick later one could
-arrive in the same window.
+arrive in the same window. A reduction does not wait for the answers of others: for it, a call arrives within
+`LONGEST_WAY_SECONDS`, and an exchange that takes longer may refuse it for rate, after which it goes again.
 """
 
 import asyncio
+import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -29,6 +31,9 @@ LEFT_TO_OTHERS = {Lane.ORDINARY: 1.0, Lane.LOOK_UP: 0.5, Lane.REDUCTION: 0.0}
 
 CLOCK_ERROR = 0.001
 """Share by which a window is taken to be longer, since our clock and the exchange's do not run equally fast."""
+
+LONGEST_WAY_SECONDS = 0.5
+"""What a reduction allows a call that is under way to take to the exchange, before it counts it as arrived."""
 
 LOOK_UP_EVERY_SECONDS = 4.0
 """How often one look-up is tried while the exchange wants to be left alone: an exit waits for no longer than that, and
@@ -60,6 +65,7 @@ class Window:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self._seconds = budget.window_seconds * (1.0 + CLOCK_ERROR)
+        self._under_way: deque[tuple[float, float]] = deque()
         self._ended: deque[tuple[float, float]] = deque()
         self._total = 0.0
         self._blocked_until = 0.0
@@ -71,11 +77,11 @@ class Window:
         limit = self.budget.weight * (1.0 - self.budget.reserve * LEFT_TO_OTHERS[lane])
         wait = self.seconds_left_alone(now, lane)
         excess = self._total + weight - max(limit, weight)
-        for ended, spent in self._ended:
+        for free_at, spent in self._expected(lane):
             if excess <= 1e-9:
                 return wait
             excess -= spent
-            wait = max(wait, ended + self._seconds - now)
+            wait = max(wait, free_at - now)
         return wait if excess <= 1e-9 else max(wait, self._seconds)
 
     def seconds_left_alone(self, now: float, lane: Lane) -> float:
@@ -88,11 +94,16 @@ class Window:
     def spend(self, now: float, weight: float, lane: Lane) -> None:
         """Count a call that starts."""
         self._total += weight
+        self._under_way.append((now, weight))
         if lane is Lane.LOOK_UP and self._next_look_up:
             self._next_look_up = now + LOOK_UP_EVERY_SECONDS
 
     def end(self, now: float, weight: float) -> None:
-        """A call was answered, or given up with its connection: it has arrived by now, or never will."""
+        """A call was answered, or given up with its connection: it has arrived by now, or never will.
+
+        Which one of its weight is not asked: the oldest is taken for it, so that what stays under way is younger.
+        """
+        self._under_way.remove(next(call for call in self._under_way if call[1] == weight))
         self._ended.append((now, weight))
 
     def block(self, now: float, until: float) -> None:
@@ -103,6 +114,13 @@ class Window:
     def answered(self) -> None:
         """The exchange has answered: look-ups need not wait any more; others obey what it asked for."""
         self._next_look_up = 0.0
+
+    def _expected(self, lane: Lane) -> Iterable[tuple[float, float]]:
+        """When the places that are taken become free and how much each holds, the earliest first; as far as known."""
+        ended = ((at + self._seconds, spent) for at, spent in self._ended)
+        if lane is not Lane.REDUCTION:
+            return ended
+        return heapq.merge(ended, ((at + LONGEST_WAY_SECONDS + self._seconds, spent) for at, spent in self._under_way))
 
     def _forget(self, now: float) -> None:
         while self._ended and self._ended[0][0] + self._seconds <= now:

@@ -1,6 +1,8 @@
 """The circuit breaker of one exchange, shared by all accounts on it: one incident, one notice."""
 
 from core.decisions.watch_exchange import ExchangeHealth, after_order, after_read
+from core.model.order import RefusalReason, RefusedOutcome
+from core.plan_executor import TradeResult, Unsettled
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 
@@ -22,8 +24,20 @@ class ExchangeWatch:
         """A read of positions came back; an empty failure is a good one."""
         self._become(after_read(self.health, self._clock.now(), failure))
 
-    def saw_order(self, failure: str = "") -> None:
-        """An order was answered; an empty failure is a clear answer, also a refusal."""
+    def saw_order(self, result: TradeResult) -> None:
+        """An order came back; a clear answer is a good one, also a refusal.
+
+        What may never have got there, since a budget or a ban held it back, tells nothing of the exchange.
+        """
+        match result:
+            case Unsettled(held_back_seconds=None):
+                failure = f"order without a clear answer: {result.why}"
+            case Unsettled() | RefusedOutcome(reason=RefusalReason.OUT_OF_BUDGET | RefusalReason.RATE_LIMITED):
+                return
+            case RefusedOutcome(reason=RefusalReason.MAINTENANCE):
+                failure = result.told
+            case _:
+                failure = ""
         self._become(after_order(self.health, self._clock.now(), failure))
 
     def _become(self, health: ExchangeHealth) -> None:

@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.model.identity import Symbol
-from core.model.order import Accepted, RefusedOutcome, UnknownOutcome
+from core.model.order import Accepted, RefusalReason, RefusedOutcome, UnknownOutcome
 from core.model.position import MarginMode
 from core.model.reading import HeldBack, Reading, Unknown
 from core.ports.exchange import Exchange, SymbolSettings
+
+SAYING_NOTHING_OF_THE_SETTING = frozenset(
+    {
+        RefusalReason.RATE_LIMITED,
+        RefusalReason.OUT_OF_BUDGET,
+        RefusalReason.CLOCK,
+        RefusalReason.MAINTENANCE,
+        RefusalReason.AUTHENTICATION,
+        RefusalReason.PERMISSION,
+    }
+)
+"""Any request may be refused for these: no position stands in the way of the leverage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,7 @@ async def settle_settings(
 
 def _not_settled(what: str, outcome: RefusedOutcome | UnknownOutcome) -> Unproven:
     why, held_back_seconds = f"{what} not settled: {outcome.detail or 'refused'}", outcome.held_back_seconds
-    is_refused = isinstance(outcome, RefusedOutcome) and held_back_seconds is None
+    is_refused = isinstance(outcome, RefusedOutcome) and outcome.reason not in SAYING_NOTHING_OF_THE_SETTING
     return Unproven(why, is_refused and what == "leverage", held_back_seconds)
 
 

@@ -20,7 +20,7 @@ from core.model.identity import Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
 from core.model.money import ONE, ZERO, plain, round_towards_zero
-from core.model.order import RefusalReason, RefusedOutcome
+from core.model.order import RefusedOutcome
 from core.model.outcome import SymbolOutcome
 from core.model.plan import Plan, Trade
 from core.model.policy import AccountPolicy, OnLeverageRefused
@@ -211,14 +211,14 @@ class SymbolWorker:
         if isinstance(result, Unsettled):
             return _in_flight(result)
         if isinstance(result, RefusedOutcome) and result.held_back_seconds is not None:
-            return _Stop(_tell_refusal(result), result.held_back_seconds)
+            return _Stop(result.told, result.held_back_seconds)
         self._failed_reductions += 1
         retry_seconds = reduction_retry_seconds(self._failed_reductions)
         if isinstance(result, RefusedOutcome):
             reaction = await self._react(result)
             if reaction is Reaction.READ_AGAIN and self._failed_reductions < READS_AFTER_REFUSAL:
                 return None
-            return _Stop(_tell_refusal(result), max(retry_seconds, result.retry_after_seconds or 0.0))
+            return _Stop(result.told, max(retry_seconds, result.retry_after_seconds or 0.0))
         return _Stop("the order ended without a fill", retry_seconds)
 
     async def _increase(
@@ -251,7 +251,7 @@ class SymbolWorker:
             return _in_flight(result)
         if isinstance(result, RefusedOutcome):
             reaction = await self._react(result)
-            stop = self._failed(_tell_refusal(result), result.retry_after_seconds, result.held_back_seconds)
+            stop = self._failed(result.told, result.retry_after_seconds, result.held_back_seconds)
             return None if reaction is Reaction.READ_AGAIN and self._pace.failures < READS_AFTER_REFUSAL else stop
         if result.filled == ZERO:
             return self._failed("the order ended without a fill")
@@ -281,14 +281,9 @@ class SymbolWorker:
             around.is_superseded,
             lambda: self._read_while_settling(around),
         )
-        is_down = isinstance(result, RefusedOutcome) and result.reason is RefusalReason.MAINTENANCE
-        if isinstance(result, Unsettled):
-            if result.held_back_seconds is None:
-                self._watch.saw_order(f"order without a clear answer: {result.why}")
-        else:
-            if isinstance(result, Settled):
-                self._quarantine.end()
-            self._watch.saw_order(_tell_refusal(result) if is_down and isinstance(result, RefusedOutcome) else "")
+        if isinstance(result, Settled):
+            self._quarantine.end()
+        self._watch.saw_order(result)
         return result
 
     @asynccontextmanager
@@ -325,7 +320,7 @@ class SymbolWorker:
         if reaction is Reaction.REFRESH_RULES:
             await self._exchange.refresh_instruments()
         if reaction is Reaction.STOP_ACCOUNT:
-            self._quarantine.begin(_tell_refusal(refusal), is_unreadable=False)
+            self._quarantine.begin(refusal.told, is_unreadable=False)
         return reaction
 
     def _why_increase_waits(self, decision: Decision, around: Surroundings) -> _Stop | None:
@@ -389,7 +384,3 @@ class SymbolWorker:
 
 def _in_flight(result: Unsettled) -> _Stop:
     return _Stop(result.why, result.held_back_seconds or UNSETTLED_RETRY_SECONDS)
-
-
-def _tell_refusal(refusal: RefusedOutcome) -> str:
-    return f"{refusal.reason}: {refusal.detail}"

@@ -233,6 +233,8 @@ class BareExchange:
             return _HELD_BACK
         if fault is Fault.ANSWER_LOST:
             return UnknownOutcome("timeout")
+        if fault in REFUSALS:
+            return RefusedOutcome(REFUSALS[fault], "injected")
         if self.refuses_leverage and self.positions.get(symbol, ZERO) != ZERO:
             return RefusedOutcome(RefusalReason.LEVERAGE_REJECTED, "a position is open")
         self.settings[symbol] = replace(self.settings[symbol], leverage=leverage)

@@ -101,6 +101,11 @@ class RefusedOutcome:
     retry_after_seconds: float | None = None
 
     @property
+    def told(self) -> str:
+        """The reason and what the exchange said of it."""
+        return f"{self.reason}: {self.detail}"
+
+    @property
     def held_back_seconds(self) -> float | None:
         """How long our own budget keeps it from being sent, None where it was sent."""
         return self.retry_after_seconds if self.reason is RefusalReason.OUT_OF_BUDGET else None

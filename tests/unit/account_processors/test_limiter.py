@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from account_processors.limiter import LOOK_UP_EVERY_SECONDS, Budget, BudgetExhausted, Lane, Limiter, Window
+from account_processors.ccxt_client import CallSettings
+from account_processors.limiter import (
+    LONGEST_WAY_SECONDS,
+    LOOK_UP_EVERY_SECONDS,
+    Budget,
+    BudgetExhausted,
+    Lane,
+    Limiter,
+    Window,
+)
 from simulation.virtual_time import run_virtually
 
 TRADE = Budget("trade", 10, 1.0)
@@ -49,7 +58,9 @@ class Sent(NamedTuple):
     answer_seconds: float
 
 
-SENT = st.builds(Sent, st.floats(0, 3), st.sampled_from(Lane), st.floats(0, 2), st.floats(0, 2))
+UNHURRIED = st.sampled_from([lane for lane in Lane if lane is not Lane.REDUCTION])
+SLOW = st.builds(Sent, st.floats(0, 3), UNHURRIED, st.floats(0, 2), st.floats(0, 2))
+QUICK = st.builds(Sent, st.floats(0, 3), st.sampled_from(Lane), st.floats(0, LONGEST_WAY_SECONDS), st.floats(0, 2))
 
 
 async def arrivals_of(calls: list[Sent]) -> list[float]:
@@ -68,7 +79,7 @@ async def arrivals_of(calls: list[Sent]) -> list[float]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(SENT, min_size=11, max_size=60))
+@given(st.lists(QUICK, min_size=11, max_size=60) | st.lists(SLOW, min_size=11, max_size=60))
 def test_however_long_calls_are_on_their_way_no_window_of_the_exchange_sees_more_than_its_weight(
     calls: list[Sent],
 ) -> None:
@@ -89,14 +100,29 @@ def test_slow_calls_and_quick_ones_after_them_do_not_meet_in_one_window() -> Non
 def test_a_call_waits_for_those_under_way_at_least_a_window_and_no_longer_than_it_may() -> None:
     async def scene() -> None:
         limiter = limiter_of(TRADE)
-        for _ in range(10):
-            await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.0)
+        for _ in range(8):
+            await limiter.admit(["trade"], 1, Lane.ORDINARY, 0.0)
         with pytest.raises(BudgetExhausted) as turned_away:
-            await limiter.admit(["trade"], 1, Lane.REDUCTION, 0.9)
+            await limiter.admit(["trade"], 1, Lane.ORDINARY, 0.9)
         assert turned_away.value.wait_seconds == pytest.approx(1.0, rel=0.01)
         with pytest.raises(BudgetExhausted):
-            await limiter.admit(["trade"], 1, Lane.REDUCTION, 3.5)
+            await limiter.admit(["trade"], 1, Lane.ORDINARY, 3.5)
         assert asyncio.get_running_loop().time() == pytest.approx(3.0, rel=0.01)
+
+    run_virtually(scene())
+
+
+def test_reductions_do_not_wait_for_the_answers_of_increases_that_hang() -> None:
+    async def scene() -> None:
+        loop, limiter = asyncio.get_running_loop(), limiter_of(TRADE)
+        for lane, calls in ((Lane.ORDINARY, 8), (Lane.REDUCTION, 2)):
+            for _ in range(calls):
+                await limiter.admit(["trade"], 1, lane, 0.0)
+        for _ in range(10):
+            await limiter.admit(["trade"], 1, Lane.REDUCTION, CallSettings().longest_wait_before_write_seconds)
+        assert loop.time() == pytest.approx(TRADE.window_seconds + LONGEST_WAY_SECONDS, rel=0.01)
+        with pytest.raises(BudgetExhausted):
+            await limiter.admit(["trade"], 1, Lane.ORDINARY, 0.9)
 
     run_virtually(scene())
 

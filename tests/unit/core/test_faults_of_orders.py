@@ -392,6 +392,22 @@ def test_fault_17_where_the_policy_says_so_it_closes_sets_and_reopens(tmp_path: 
     live(tmp_path, story, AccountPolicy(BYBIT, on_leverage_refused=OnLeverageRefused.CLOSE_AND_REOPEN))
 
 
+def test_fault_17_a_refusal_that_says_nothing_of_the_leverage_closes_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        exchange = world.exchange
+        exchange.capabilities, exchange.settings[BTC] = SETTING_CAPABILITIES, settings("3")
+        await hold(world)
+        exchange.settings[BTC] = settings("20")
+        exchange.inject("set_leverage", Fault.DOWN)
+        world.sources.say(BTC="0.2")
+        await turn(world, 3)
+
+        assert not any(order.reduce_only for order in exchange.executed)
+        assert world.held() == D("0.12")
+
+    live(tmp_path, story, AccountPolicy(BYBIT, on_leverage_refused=OnLeverageRefused.CLOSE_AND_REOPEN))
+
+
 @pytest.mark.parametrize("fault", [Fault.READ_FAILS, Fault.ANSWER_LOST])
 def test_fault_17_leverage_counts_only_once_a_read_proved_it(tmp_path: Path, fault: Fault) -> None:
     async def story(world: World) -> None:

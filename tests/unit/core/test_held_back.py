@@ -11,9 +11,10 @@ import pytest
 from core.decisions.pace_retries import RetryPace, after_hold
 from core.decisions.watch_exchange import FAILURES_TO_OPEN
 from core.model.identity import ClientOrderId, Symbol
-from core.model.order import OrderLookup, UnknownOutcome
+from core.model.order import OrderLookup, RefusalReason, RefusedOutcome, UnknownOutcome
 from core.model.position import MarginMode
 from core.model.risk import RiskLimits
+from core.plan_executor import Unsettled
 from core.ports.exchange import SymbolSettings
 from core.symbol_worker import UNSETTLED_RETRY_SECONDS
 from simulation.bare_exchange import HELD_BACK_SECONDS, SETTING_CAPABILITIES, Fault
@@ -86,6 +87,23 @@ def test_look_ups_that_are_held_back_are_no_trouble_of_the_exchange(tmp_path: Pa
         assert took < 2 * FAILURES_TO_OPEN * (HELD_BACK_SECONDS + UNSETTLED_RETRY_SECONDS)
         assert not world.workers[0].watch.health.failed_orders
         assert "exchange in trouble, increases pause" not in world.told.names()
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize("reason", [RefusalReason.OUT_OF_BUDGET, RefusalReason.RATE_LIMITED])
+def test_an_order_that_may_never_have_got_there_ends_no_trouble_of_the_exchange(
+    tmp_path: Path, reason: RefusalReason
+) -> None:
+    async def story(world: World) -> None:
+        watch = world.workers[0].watch
+        for _ in range(FAILURES_TO_OPEN):
+            watch.saw_order(Unsettled("no answer"))
+
+        watch.saw_order(RefusedOutcome(reason, "our budget", 1.0))
+        assert watch.trouble()
+        watch.saw_order(RefusedOutcome(RefusalReason.INSUFFICIENT_MARGIN, "too little"))
+        assert not watch.trouble()
 
     live(tmp_path, story)
 
