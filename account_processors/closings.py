@@ -10,6 +10,9 @@ from core.model.position import ClosingCause
 LEEWAY = timedelta(seconds=5)
 """A liquidation may be that much older than the moment at which the position was last explained: reads trail behind."""
 
+LONGEST_TELLING = 200
+"""How many characters of an exchange's own words are passed on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Closing:
@@ -42,7 +45,7 @@ def cause_of(closings: Iterable[Closing], since: datetime) -> ClosingCause:
             return cause
     if None in causes:
         words = sorted({closing.word for closing in recent if closing.cause is None})
-        raise MalformedReply(f"it does not say why: {', '.join(words)}")
+        raise MalformedReply(f"it does not say why: {', '.join(words)}"[:LONGEST_TELLING])
     if not causes:
         raise MalformedReply("it does not say why: no execution is that new")
     return ClosingCause.ORDINARY

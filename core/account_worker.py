@@ -167,15 +167,15 @@ class AccountWorker:
     # -- what this pass is about ---------------------------------------------------------------------------
 
     def _wanted(self, targets: Targets) -> Mapping[Symbol, MergedTarget]:
-        standings = self._journal.standings()
-        return wanted_targets(self.policy, targets, self._ledgers(), standings, self._limits.current)
+        standings, now = self._journal.standings(), self._clock.now()
+        return wanted_targets(self.policy, targets, self._ledgers(), standings, self._limits.current, now)
 
     def _needs_calls(self, targets: Targets) -> bool:
         wanted, now = self._wanted(targets), self._clock.now()
         return needs_calls(self.policy, wanted, self._ledgers(), now, self._left_alone)
 
     def _pursued(self, targets: Targets) -> list[Symbol]:
-        return pursued_symbols(self._wanted(targets), self._ledgers())
+        return pursued_symbols(self._wanted(targets), self._ledgers(), self._clock.now())
 
     def _standing(self, symbol: Symbol) -> SetStanding | None:
         return self._journal.standings().for_symbol(self.policy.account, symbol)

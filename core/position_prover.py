@@ -1,9 +1,11 @@
 """What is held and whose it is, by evidence: a read counts when journaled fills explain it, or when two agree."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from core.account_limits import restrict_account
 from core.decisions.judge_position import (
@@ -11,6 +13,7 @@ from core.decisions.judge_position import (
     ClosingJudgement,
     PositionJudgement,
     Whose,
+    is_turned,
     judge_closing,
     judge_position,
 )
@@ -21,7 +24,6 @@ from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO
 from core.model.policy import AccountPolicy, OnForeignChange
-from core.model.position import ClosingCause
 from core.model.reading import Known, Reading, Unknown
 from core.model.standing import Standing
 from core.plan_executor import PlanExecutor
@@ -31,12 +33,14 @@ from core.ports.journal import Journal
 from core.ports.telemetry import Telemetry
 from core.position_reader import PositionReader, Positions
 
+T = TypeVar("T")
+
 FIRST_READ_DELAY_SECONDS = 0.05
 DOUBT_SECONDS = 10.0
 """How long an unexplained position must stay the same before anything is concluded; increases wait meanwhile."""
 
-CAUSE_SECONDS = 3.0
-"""How long the exchange may take to say why a position shrank: what is left of it may have to be closed meanwhile."""
+ANSWER_SECONDS = 3.0
+"""How long the exchange may take to say who traded and why: what is left of ours may have to be closed meanwhile."""
 
 LONGEST_UNEXPLAINED = timedelta(days=1)
 """How far back the cause is looked for where the journal is older than the time that it keeps for this."""
@@ -184,6 +188,10 @@ class PositionProver:
             await self._journal.note(self._adopted(held, now, f"there again; {judgement.evidence}"))
         elif judgement.whose is Whose.SHRUNK:
             await self._restrict(held, judgement, price)
+        elif is_turned(ledger, held, now):
+            await self._restrict(ZERO, judgement, price)
+            self._faced = judge_position(self._ledger, held, instrument, now)
+            return self._faced
         else:
             return judgement
         return judge_position(self._ledger, held, instrument, now)
@@ -198,16 +206,20 @@ class PositionProver:
         await self._journal.note(adopted, DecisionMade(self._policy.account, self._symbol, now, kept))
 
     async def _restrict(self, held: Decimal, judgement: PositionJudgement, price: Decimal | None) -> None:
-        """Take the smaller position as ours, and let it only shrink until a fresh entry or the operator."""
+        """Take the smaller position as ours, and let it only shrink until a fresh entry or the operator.
+
+        Of a position that somebody turned, that is zero: all of ours was traded away, and none of it comes back.
+        """
         closing = await self._judge_closing(price)
         ledger, now = self._ledger, self._clock.now()
         why = f"{judgement.evidence}; {closing.evidence}"
+        is_told = closing.is_told or judgement.whose is Whose.FOREIGN
         if self._has_entered_since(ledger) and not closing.rests:
-            await self._journal.note(self._adopted(held, now, f"entered afresh since; {why}", closing))
+            await self._journal.note(self._adopted(held, now, f"entered afresh since; {why}", is_told=is_told))
             return
         until = now + LIQUIDATION_REST if closing.rests else ledger.binding_until
         restricted = StandingChanged(ledger.account, self._symbol, now, Standing.REDUCE_ONLY, "engine", why, until)
-        await self._journal.note(self._adopted(held, now, f"reduce_only; {why}", closing), restricted)
+        await self._journal.note(self._adopted(held, now, f"reduce_only; {why}", is_told=is_told), restricted)
         self._telemetry.tell(
             "symbol may only reduce",
             account=str(ledger.account),
@@ -221,14 +233,8 @@ class PositionProver:
         """Ask the exchange once, for a short time, and judge by the price where it does not say."""
         ledger = self._ledger
         since = ledger.explained_at or self._clock.now() - LONGEST_UNEXPLAINED
-        told: Reading[ClosingCause]
-        try:
-            async with asyncio.timeout(CAUSE_SECONDS):
-                told = await self._exchange.read_closing_cause(self._symbol, since)
-        except TimeoutError:
-            told = Unknown(f"the exchange did not say why within {CAUSE_SECONDS:g} s")
-        # The exit may have been decided before the end of the position was seen; it was sized by the entry.
-        return judge_closing(told, ledger.sized_by if ledger.explained_at else ledger.decision, price)
+        told = await _answer_in_time(self._exchange.read_closing_cause(self._symbol, since))
+        return judge_closing(ledger, told, price)
 
     def _has_entered_since(self, ledger: SymbolLedger) -> bool:
         """Whether a fresh entry was decided after the change was first seen."""
@@ -247,7 +253,7 @@ class PositionProver:
             self._telemetry.tell("position changed without us", kind=judgement.whose, **facts)
         elif not self._asks_for_engine or self._ledger.owned != ZERO:
             return
-        ids = await self._exchange.read_recent_client_ids(self._symbol)
+        ids = await _answer_in_time(self._exchange.read_recent_client_ids(self._symbol))
         self._asks_for_engine = not isinstance(ids, Known)
         tags = foreign_engine_tags(ids.value, self._journal.tag) if isinstance(ids, Known) else ()
         if tags:
@@ -257,15 +263,21 @@ class PositionProver:
             self._telemetry.tell("another engine trades this account", tags=tags, **facts)
             await restrict_account(self._journal, account, self._clock.now(), why)
 
-    def _adopted(
-        self, held: Decimal, now: datetime, why: str, closing: ClosingJudgement | None = None
-    ) -> PositionAdopted:
-        is_told = closing is not None and closing.is_told
+    def _adopted(self, held: Decimal, now: datetime, why: str, *, is_told: bool = False) -> PositionAdopted:
         return PositionAdopted(self._policy.account, self._symbol, now, held, why, is_told)
 
     @property
     def _ledger(self) -> SymbolLedger:
         return self._journal.ledger(self._policy.account, self._symbol)
+
+
+async def _answer_in_time(asking: Coroutine[Any, Any, Reading[T]]) -> Reading[T]:
+    """What the exchange answers within `ANSWER_SECONDS`, unknown where it takes longer."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await asking
+    except TimeoutError:
+        return Unknown(f"the exchange did not answer within {ANSWER_SECONDS:g} s")
 
 
 def held_of(positions: Positions, symbol: Symbol) -> Reading[Decimal]:

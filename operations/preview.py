@@ -103,7 +103,7 @@ def preview_account(
     """
     merge = merge_signals(candidate.config, candidate.judged)
     targets = Targets(0, candidate.config.version, merge.targets, merge.unready)
-    wanted = wanted_targets(policy, targets, ledgers, candidate.standings, candidate.limits)
+    wanted = wanted_targets(policy, targets, ledgers, candidate.standings, candidate.limits, candidate.now)
     by_symbol = {ledger.symbol: ledger for ledger in ledgers}
     sizes = {ledger.symbol: _size_of(ledger, report) for ledger in ledgers}
     rows = []

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from config.accounts import AccountSettings
 from config.home import Home
+from core.decisions.account_targets import is_over
 from core.decisions.judge_source import JudgedSource, SourceUse, StalenessPolicy, judge_source
 from core.model.failures import StorageFailure
 from core.model.identity import AccountId, SourceName, Symbol
@@ -110,7 +111,7 @@ def _account(
 ) -> AccountState:
     ledgers = journal.ledgers(settings.account) if journal else ()
     equity = report.snapshot.equity if report and report.snapshot else None
-    names = [ledger.symbol for ledger in ledgers if not ledger.is_over or _is_followed(ledger.symbol, report)]
+    names = [ledger.symbol for ledger in ledgers if not is_over(ledger, now) or _is_followed(ledger.symbol, report)]
     names += [symbol for symbol in (report.outcomes if report else ()) if symbol not in names]
     by_symbol = {ledger.symbol: ledger for ledger in ledgers}
     return AccountState(

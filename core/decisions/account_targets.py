@@ -27,6 +27,7 @@ def wanted_targets(
     ledgers: Sequence[SymbolLedger],
     standings: Standings,
     limits: RiskLimits,
+    now: datetime,
 ) -> Mapping[Symbol, MergedTarget]:
     """The targets of one account: those of the merge under its caps, and zero for what is no longer configured.
 
@@ -39,6 +40,7 @@ def wanted_targets(
         ledgers: What the journal knows of the account's symbols.
         standings: What the operator has set; FLAT asks for zero.
         limits: The risk limits, for their cap on leverage.
+        now: UTC time.
     """
     wanted = dict(targets.by_symbol) if policy.is_enabled else {}
     for ledger in ledgers:
@@ -46,7 +48,7 @@ def wanted_targets(
         is_left_alone = (
             policy.is_enabled and symbol in targets.unready and not _is_to_be_flat(policy, symbol, standings)
         )
-        if symbol not in wanted and not is_left_alone and has_history(ledger) and not ledger.is_over:
+        if symbol not in wanted and not is_left_alone and has_history(ledger) and not is_over(ledger, now):
             wanted[symbol] = MergedTarget(symbol, ZERO, ledger.decision.leverage if ledger.decision else ONE)
     return {
         symbol: _flattened(
@@ -83,15 +85,24 @@ def needs_calls(
         or (ledger.adopter and has_history(ledger))
         or not (ledger.decision is None or ledger.is_confirmed or _is_left_alone(ledger, left_alone))
         or any(abs(now - record.sent_at) < LATE_LANDING for record in ledger.lost)
-        or (ledger.shrunk_at and abs(now - ledger.shrunk_at) < LATE_LANDING)
+        or _is_missing(ledger, now)
         for ledger in ledgers
     )
 
 
-def pursued_symbols(wanted: Mapping[Symbol, MergedTarget], ledgers: Sequence[SymbolLedger]) -> list[Symbol]:
+def pursued_symbols(
+    wanted: Mapping[Symbol, MergedTarget], ledgers: Sequence[SymbolLedger], now: datetime
+) -> list[Symbol]:
     """Symbols to be kept in line: those that must shrink or turn first, since exits overtake entries."""
-    followed = [ledger for ledger in ledgers if has_history(ledger) and (ledger.symbol in wanted or not ledger.is_over)]
+    followed = [
+        ledger for ledger in ledgers if has_history(ledger) and (ledger.symbol in wanted or not is_over(ledger, now))
+    ]
     return [ledger.symbol for ledger in sorted(followed, key=lambda ledger: not shrinks(ledger))]
+
+
+def is_over(ledger: SymbolLedger, now: datetime) -> bool:
+    """Whether the symbol is proven flat, and nothing that went missing is looked for any more."""
+    return ledger.is_flat and not _is_missing(ledger, now)
 
 
 def has_history(ledger: SymbolLedger) -> bool:
@@ -109,6 +120,11 @@ def asks_for_less(ledger: SymbolLedger, target: MergedTarget) -> bool:
     """Whether a target that is not decided yet may want less than what is ours, or the other side."""
     depth = ledger.decision.depth if ledger.decision else ZERO
     return ledger.owned != ZERO and (target.depth * ledger.owned <= ZERO or abs(target.depth) < abs(depth))
+
+
+def _is_missing(ledger: SymbolLedger, now: datetime) -> bool:
+    """Whether what was ours went missing so short a while ago that it may be there again."""
+    return ledger.shrunk_at is not None and abs(now - ledger.shrunk_at) < LATE_LANDING
 
 
 def _is_left_alone(ledger: SymbolLedger, left_alone: Mapping[Symbol, SymbolLedger]) -> bool:

@@ -21,6 +21,9 @@ LIQUIDATION_SHARE = Decimal("0.7")
 LIQUIDATION_REST = timedelta(minutes=15)
 """After a liquidation or a deleveraging, a fresh entry counts only so much later."""
 
+LONGEST_QUOTE = 200
+"""How many characters of an exchange's own words get into the journal."""
+
 TOLD = {
     ClosingCause.LIQUIDATION: "the exchange says that it was a liquidation",
     ClosingCause.DELEVERAGING: "the exchange says that it was auto-deleveraging (ADL)",
@@ -80,6 +83,14 @@ def judge_position(ledger: SymbolLedger, held: Decimal, instrument: Instrument, 
     return PositionJudgement(Whose.SHRUNK if shrunk else Whose.FOREIGN, told)
 
 
+def is_turned(ledger: SymbolLedger, held: Decimal, now: datetime) -> bool:
+    """Whether somebody turned our position: what is held is on the other side, so nothing of ours is left.
+
+    Soon after a fill of ours a read may be older than several of them, and shows what we turned ourselves.
+    """
+    return held * ledger.owned < ZERO and not _has_filled_lately(ledger, now)
+
+
 @dataclass(frozen=True, slots=True)
 class ClosingJudgement:
     """Why a position shrank without us.
@@ -100,13 +111,28 @@ class ClosingJudgement:
         return self.cause in (ClosingCause.LIQUIDATION, ClosingCause.DELEVERAGING)
 
 
-def judge_closing(told: Reading[ClosingCause], sized_by: Decision | None, price: Decimal | None) -> ClosingJudgement:
-    """Why a position shrank: the exchange's own word, and what the price says only where there is none."""
-    if not isinstance(told, Unknown):
+def judge_closing(ledger: SymbolLedger, told: Reading[ClosingCause], price: Decimal | None) -> ClosingJudgement:
+    """Why a position shrank: the exchange's own word, and what the price says only where there is none.
+
+    An ordinary trade is no such word where it may have been our own: asked for since before a fill of ours, the
+    exchange's records hold that one too.
+
+    Args:
+        ledger: What the journal knows of the symbol.
+        told: What the exchange says of the time since the position was last explained.
+        price: Last price in USDT, None when unknown.
+    """
+    # The exit may have been decided before the end of the position was seen; it was sized by the entry.
+    sized_by = ledger.sized_by if ledger.explained_at else ledger.decision
+    if isinstance(told, Unknown):
+        why = told.reason[:LONGEST_QUOTE]
+    elif told.value is ClosingCause.ORDINARY and _may_be_ours(ledger):
+        why = "the exchange tells of ordinary trades, which may be our own"
+    else:
         return ClosingJudgement(told.value, TOLD[told.value], is_told=True)
     if looks_liquidated(sized_by, price):
-        return ClosingJudgement(ClosingCause.LIQUIDATION, f"by the price it looks like a liquidation ({told.reason})")
-    return ClosingJudgement(None, f"nothing speaks for a liquidation ({told.reason})")
+        return ClosingJudgement(ClosingCause.LIQUIDATION, f"by the price it looks like a liquidation ({why})")
+    return ClosingJudgement(None, f"nothing speaks for a liquidation ({why})")
 
 
 def looks_liquidated(decision: Decision | None, price: Decimal | None) -> bool:
@@ -135,6 +161,16 @@ def _is_there_again(ledger: SymbolLedger, held: Decimal, instrument: Instrument,
 
 
 def _shows_the_time_before(ledger: SymbolLedger, held: Decimal, instrument: Instrument, now: datetime) -> bool:
-    if ledger.last_fill_at is None or now - ledger.last_fill_at > timedelta(seconds=STALE_READ_SECONDS):
-        return False
-    return abs(held - (ledger.owned - ledger.last_fill)) < instrument.lot_step
+    before = ledger.owned - ledger.last_fill
+    return _has_filled_lately(ledger, now) and abs(held - before) < instrument.lot_step
+
+
+def _has_filled_lately(ledger: SymbolLedger, now: datetime) -> bool:
+    filled_at = ledger.last_fill_at
+    return filled_at is not None and now - filled_at <= timedelta(seconds=STALE_READ_SECONDS)
+
+
+def _may_be_ours(ledger: SymbolLedger) -> bool:
+    """Whether an order of ours may have filled since the position was last explained."""
+    explained_at, filled_at = ledger.explained_at, ledger.last_fill_at
+    return explained_at is None or (filled_at is not None and filled_at > explained_at)

@@ -141,11 +141,11 @@ class SymbolLedger:
         return tuple(record for record in self.orders if record.phase is OrderPhase.LOST)
 
     @property
-    def is_over(self) -> bool:
-        """Whether the symbol is proven flat, with no order that may still change it, and nothing went missing."""
+    def is_flat(self) -> bool:
+        """Whether the symbol is proven flat, with no order that may still change it."""
         decision = self.decision
         is_flat = decision is None or (decision.quantity == ZERO and self.is_confirmed)
-        return is_flat and self.owned == self.shrunk_from == ZERO and not self.orders and not self.adopter
+        return is_flat and self.owned == ZERO and not self.orders and not self.adopter
 
     @property
     def is_confirmed(self) -> bool:

@@ -173,6 +173,9 @@ def test_a_word_that_nobody_knows_is_no_cause_unless_a_graver_one_stands_beside_
         by_hand = Closing(now + timedelta(seconds=1), "Trade", ClosingCause.ORDINARY)
         with pytest.raises(MalformedReply, match="Settle"):
             cause_of([odd, by_hand], now)
+        with pytest.raises(MalformedReply) as said:
+            cause_of([Closing(now, "x" * 9_000, None)], now)
+        assert len(str(said.value)) == 200
         with pytest.raises(MalformedReply, match="no execution is that new"):
             cause_of([Closing(now - timedelta(seconds=1), "Trade", ClosingCause.ORDINARY)], now)
         taken = Closing(now - timedelta(seconds=4), "AdlTrade", ClosingCause.DELEVERAGING)

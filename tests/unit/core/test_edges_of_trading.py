@@ -230,12 +230,19 @@ def test_a_source_that_may_only_shrink_keeps_its_side_and_never_grows(before: st
     assert limit_source(Standing.HALTED, None, said(now)).signals == ()
 
 
+def missing_since(seconds: int) -> SymbolLedger:
+    flat = SymbolLedger(ACCOUNT, BTC, replace(MADE, quantity=D(0)), confirmed=1)
+    return replace(flat, shrunk_from=D("0.06"), shrunk_at=later(seconds))
+
+
 @pytest.mark.parametrize(
     ("ledger", "wanted"),
     [
         (SymbolLedger(ACCOUNT, BTC, MADE, D("0.06")), D(3)),
         (SymbolLedger(ACCOUNT, BTC, None, D("0.06")), D(1)),
         (SymbolLedger(ACCOUNT, BTC, replace(MADE, quantity=D(0)), confirmed=1), None),
+        (missing_since(-599), D(3)),
+        (missing_since(-600), None),
         (SymbolLedger(ACCOUNT, BTC), None),
     ],
 )
@@ -244,13 +251,13 @@ def test_what_is_no_longer_configured_is_taken_to_zero_at_its_own_leverage(
 ) -> None:
     targets = Targets(1, "v", {}, {})
 
-    asked = wanted_targets(AccountPolicy(ACCOUNT), targets, [ledger], Standings(), RiskLimits())
+    asked = wanted_targets(AccountPolicy(ACCOUNT), targets, [ledger], Standings(), RiskLimits(), NOW)
 
     assert asked == ({BTC: MergedTarget(BTC, D(0), wanted)} if wanted else {})
     unready = replace(targets, unready={BTC: "torn"})
-    assert wanted_targets(AccountPolicy(ACCOUNT), unready, [ledger], Standings(), RiskLimits()) == {}
+    assert wanted_targets(AccountPolicy(ACCOUNT), unready, [ledger], Standings(), RiskLimits(), NOW) == {}
     disabled = AccountPolicy(ACCOUNT, is_enabled=False)
-    assert wanted_targets(disabled, unready, [ledger], Standings(), RiskLimits()) == asked
+    assert wanted_targets(disabled, unready, [ledger], Standings(), RiskLimits(), NOW) == asked
 
 
 def given_up(sent_at: datetime) -> OrderRecord:
@@ -316,13 +323,15 @@ def test_a_position_of_others_is_looked_at_again_only_when_something_happened_to
         (FLAT, True, True),
         (replace(FLAT, confirmed=0), False, True),
         (replace(FLAT, owned=D("0.001")), False, True),
+        (missing_since(-599), False, True),
+        (missing_since(-600), False, False),
         (NOTHING, True, False),
     ],
 )
 def test_what_is_wanted_or_not_over_is_kept_in_line(ledger: SymbolLedger, *, is_wanted: bool, is_pursued: bool) -> None:
     wanted = {BTC: MergedTarget(BTC, D(0), D(3))} if is_wanted else {}
 
-    assert pursued_symbols(wanted, [ledger]) == ([BTC] if is_pursued else [])
+    assert pursued_symbols(wanted, [ledger], NOW) == ([BTC] if is_pursued else [])
 
 
 def test_exits_overtake_entries() -> None:
@@ -330,7 +339,7 @@ def test_exits_overtake_entries() -> None:
     grows, shrinks = replace(NOTHING, decision=MADE), SymbolLedger(ACCOUNT, eth, MADE, D("0.07"))
     wanted = {symbol: MergedTarget(symbol, D("0.1"), D(3)) for symbol in (BTC, eth)}
 
-    assert pursued_symbols(wanted, [grows, shrinks]) == [eth, BTC]
+    assert pursued_symbols(wanted, [grows, shrinks], NOW) == [eth, BTC]
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,23 @@ def test_a_disabled_account_looks_for_what_went_missing_for_ten_minutes(tmp_path
     live(tmp_path, story)
 
 
+def test_what_went_missing_of_a_symbol_no_longer_configured_is_looked_for_for_ten_minutes_and_then_forgotten(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await lose_sight(world)
+        world.config.config = weigh(ETH="1")
+        await world.cycle(2)
+        assert world.ledger().is_confirmed
+        await asyncio.sleep(580)
+        assert BTC in (await world.workers[0].run_pass()).outcomes
+        await asyncio.sleep(20)
+
+        assert BTC not in (await world.workers[0].run_pass()).outcomes
+
+    live(tmp_path, story)
+
+
 def test_after_a_fill_of_ours_nothing_counts_as_there_again(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await lose_sight(world)

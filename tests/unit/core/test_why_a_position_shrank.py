@@ -5,15 +5,17 @@ Depths are on a weight of 1 and leverage 3, prices are BTC 50,000: a depth of 0.
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from core.model.identity import Symbol
+from core.decisions.judge_position import judge_closing
+from core.model.identity import AccountId, Symbol
+from core.model.ledger import SymbolLedger
 from core.model.position import ClosingCause
-from core.model.reading import Known
+from core.model.reading import Known, Unknown
 from core.model.standing import Standing, Verb
 from simulation.bare_exchange import Fault
 from simulation.bare_world import World, live
@@ -207,6 +209,87 @@ def test_a_journal_from_before_causes_were_asked_for_is_judged_by_its_last_decis
         await world.outlast_doubt()
 
         assert causes(world) == [ClosingCause.LIQUIDATION]
+
+    live(tmp_path, story)
+
+
+def test_an_ordinary_trade_is_no_word_about_a_journal_that_does_not_know_since_when_to_ask(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        key = (world.policies[0].account, BTC)
+        world.journal._ledgers[key] = replace(world.ledger(), explained_at=None, sized_by=None)
+        vanished(world, ClosingCause.ORDINARY, price=35_000)
+        await world.outlast_doubt()
+        assert causes(world) == [ClosingCause.LIQUIDATION]
+        world.exchange.positions[BTC] = D("0.06")
+        await world.cycle()
+
+        assert world.ledger().owned == D("0.06")
+
+    live(tmp_path, story)
+
+
+def test_an_ordinary_trade_is_no_word_where_our_own_reduction_may_be_the_one_that_is_meant(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        world.exchange.positions[BTC] = D("0.05")
+        await world.cycle()
+        world.sources.say(BTC="0.05")
+        await world.cycle()
+        assert (world.held(), world.ledger().owned) == (D("0.03"), D("0.04"))
+        vanished(world, ClosingCause.ORDINARY, price=35_000)
+        await world.outlast_doubt()
+
+        assert causes(world) == [ClosingCause.LIQUIDATION]
+        assert "may be our own" in world.ledger().standing_reason
+
+    live(tmp_path, story)
+
+
+EXPLAINED = datetime(2026, 1, 1, tzinfo=UTC)
+A_SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("explained_at", "filled_at", "is_told"),
+    [
+        (EXPLAINED, None, True),
+        (EXPLAINED, EXPLAINED, True),
+        (EXPLAINED, EXPLAINED + A_SECOND, False),
+        (None, None, False),
+        (None, EXPLAINED, False),
+    ],
+)
+def test_an_ordinary_trade_is_a_word_of_the_exchange_only_where_none_of_ours_was_filled_since(
+    explained_at: datetime | None, filled_at: datetime | None, *, is_told: bool
+) -> None:
+    ledger = SymbolLedger(AccountId("bybit"), BTC, explained_at=explained_at, last_fill_at=filled_at)
+
+    assert judge_closing(ledger, Known(ClosingCause.ORDINARY, EXPLAINED), D(1)).is_told is is_told
+    for taken in TAKEN:
+        assert judge_closing(ledger, Known(taken, EXPLAINED), D(1)).cause is taken
+
+
+def test_of_what_an_exchange_says_at_length_only_the_beginning_gets_into_the_journal() -> None:
+    ledger = SymbolLedger(AccountId("bybit"), BTC)
+
+    assert "a" * 200 in judge_closing(ledger, Unknown("a" * 200), D(1)).evidence
+    assert "a" * 201 not in judge_closing(ledger, Unknown("a" * 9_000), D(1)).evidence
+
+
+def test_an_exchange_that_hangs_over_who_traded_delays_the_exit_of_the_rest_by_seconds_only(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await hold(world)
+        world.exchange.positions[BTC] = D("0.03")
+        await world.cycle()
+        await asyncio.sleep(10)
+        world.exchange.inject("recent_ids", Fault.HANGS)
+        world.sources.say(BTC="0")
+        began = world.clock.now()
+        await world.cycle()
+
+        assert world.held() == 0
+        assert world.clock.now() - began < timedelta(seconds=5)
 
     live(tmp_path, story)
 
