@@ -2,7 +2,7 @@
 
 from core.decisions.watch_exchange import ExchangeHealth, after_order, after_read
 from core.model.order import RefusalReason, RefusedOutcome
-from core.plan_executor import TradeResult, Unsettled
+from core.model.outcome import TradeResult, Unsettled
 from core.ports.clock import Clock
 from core.ports.telemetry import Telemetry
 

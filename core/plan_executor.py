@@ -35,6 +35,7 @@ from core.model.order import (
     SubmitOutcome,
     UnknownOutcome,
 )
+from core.model.outcome import Settled, TradeResult, Unsettled
 from core.model.plan import Trade
 from core.model.position import MarginMode
 from core.model.standing import Standing
@@ -47,32 +48,6 @@ FIRST_LOOKUP_DELAY_SECONDS = 0.05
 LONGEST_LOOKUP_DELAY_SECONDS = 0.8
 NOT_DURABLE = "not sent: the journal did not keep it"
 
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The order can fill no further; the journal has its fill.
-
-    Attributes:
-        filled: Signed base-asset quantity; zero when the order was cancelled, rejected later or never arrived.
-    """
-
-    filled: Decimal = ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """The order may still change the position; only a reduction may be sent beside it.
-
-    Attributes:
-        why: In words.
-        held_back_seconds: How long our own budget keeps it from being asked for, None where the exchange was asked.
-    """
-
-    why: str
-    held_back_seconds: float | None = None
-
-
-TradeResult = Settled | RefusedOutcome | Unsettled
 Around = Callable[[], AbstractAsyncContextManager[None]]
 Hurry = Callable[[], bool]
 """Whether something more urgent waits, so that asking for an order again and again should end."""

@@ -21,13 +21,13 @@ from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
 from core.model.money import ONE, ZERO, plain, round_towards_zero
 from core.model.order import RefusedOutcome
-from core.model.outcome import SymbolOutcome
+from core.model.outcome import Settled, SymbolOutcome, TradeResult, Unsettled
 from core.model.plan import Plan, Trade
 from core.model.policy import AccountPolicy, OnLeverageRefused
 from core.model.position import MarginMode
 from core.model.reading import Known, Reading, Unknown
 from core.model.standing import SetStanding
-from core.plan_executor import PlanExecutor, Settled, TradeResult, Unsettled
+from core.plan_executor import PlanExecutor
 from core.ports.clock import Clock
 from core.ports.exchange import Exchange
 from core.ports.journal import Journal

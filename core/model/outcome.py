@@ -1,4 +1,4 @@
-"""What one pass over an account found and did, symbol by symbol."""
+"""What became of an order, and what one pass over an account found and did, symbol by symbol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,37 @@ from decimal import Decimal
 
 from core.model.identity import AccountId, Symbol
 from core.model.instrument import Instrument
+from core.model.money import ZERO
+from core.model.order import RefusedOutcome
 from core.model.position import AccountSnapshot
 from core.model.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The order can fill no further; the journal has its fill.
+
+    Attributes:
+        filled: Signed base-asset quantity; zero when the order was cancelled, rejected later or never arrived.
+    """
+
+    filled: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """The order may still change the position; only a reduction may be sent beside it.
+
+    Attributes:
+        why: In words.
+        held_back_seconds: How long our own budget keeps it from being asked for, None where the exchange was asked.
+    """
+
+    why: str
+    held_back_seconds: float | None = None
+
+
+TradeResult = Settled | RefusedOutcome | Unsettled
 
 
 @dataclass(frozen=True, slots=True)

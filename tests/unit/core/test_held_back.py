@@ -12,9 +12,9 @@ from core.decisions.pace_retries import RetryPace, after_hold
 from core.decisions.watch_exchange import FAILURES_TO_OPEN
 from core.model.identity import ClientOrderId, Symbol
 from core.model.order import OrderLookup, RefusalReason, RefusedOutcome, UnknownOutcome
+from core.model.outcome import Unsettled
 from core.model.position import MarginMode
 from core.model.risk import RiskLimits
-from core.plan_executor import Unsettled
 from core.ports.exchange import SymbolSettings
 from core.symbol_worker import UNSETTLED_RETRY_SECONDS
 from simulation.bare_exchange import HELD_BACK_SECONDS, SETTING_CAPABILITIES, Fault

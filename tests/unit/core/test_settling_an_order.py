@@ -11,10 +11,11 @@ from core.model.events import Event, OrderOutcomeUnknown
 from core.model.failures import StorageFailure
 from core.model.ledger import LedgerKey, OrderPhase
 from core.model.order import OrderReport, RefusalReason, RefusedOutcome, Side
+from core.model.outcome import Settled, TradeResult, Unsettled
 from core.model.plan import Purpose, Trade
 from core.model.position import MarginMode
 from core.model.standing import Standing
-from core.plan_executor import PlanExecutor, Settled, TradeResult, Unsettled
+from core.plan_executor import PlanExecutor
 from simulation.bare_exchange import SETTING_CAPABILITIES, Fault
 from simulation.bare_world import BTC, RULES, World, live
 
