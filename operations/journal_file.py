@@ -32,10 +32,12 @@ from operations.journal_rows import (
     standings_rows,
     statements,
 )
-from operations.journal_without_room import BUSY_MILLISECONDS, NO_ROOM, alone_with
+from operations.journal_without_room import BUSY_MILLISECONDS, NO_ROOM, alone_with, why
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 EPOCH_BYTES = 16
+UPGRADE = "start the engine once to upgrade it"
+ROOM_FIRST = "make room on the disk, then start the engine to bring it up to date; there is none now"
 
 _DAMAGE = (apsw.Error, msgspec.MsgspecError, InvalidInput, ArithmeticError, ValueError, LookupError, RecursionError)
 """What reading a damaged row raises: no text, no number, no known kind, nothing that its rules allow."""
@@ -248,8 +250,8 @@ def open_journal(
 ) -> JournalFile:
     """Open the journal, creating or upgrading it; a crash in the middle leaves it as it was.
 
-    On a disk without room one that needs no upgrade is read all the same; it then says from the beginning that nothing
-    can be made durable.
+    On a disk without room, be it for bytes or for a file, one that needs no upgrade is read all the same; it then says
+    from the beginning that nothing can be made durable.
 
     Args:
         path: The database file; its folder is created with mode 0700.
@@ -273,8 +275,8 @@ def open_journal(
         except NO_ROOM as error:
             connection.close()
             with alone_with(path, vfs) as connection:
-                _check_schema(connection, path, migrations)
-                return JournalFile(connection, committer, new_epoch, failure=str(error))
+                _check_schema(connection, path, migrations, f"{ROOM_FIRST}: {why(error)}")
+                return JournalFile(connection, committer, new_epoch, failure=why(error))
     except (OSError, *_DAMAGE) as error:
         raise StorageFailure(f"{path}: the journal cannot be opened: {error}") from error
 
@@ -346,15 +348,15 @@ def _look_into(stack: ExitStack, path: Path) -> JournalFile:
     try:
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         _check_schema(connection, path, MIGRATIONS)
-    except (apsw.CantOpenError, *NO_ROOM):
+    except NO_ROOM as error:
         connection.close()
         connection = stack.enter_context(alone_with(path))
-        _check_schema(connection, path, MIGRATIONS)
+        _check_schema(connection, path, MIGRATIONS, f"{ROOM_FIRST}: {why(error)}")
     return JournalFile(connection)
 
 
-def _check_schema(connection: apsw.Connection, path: Path, migrations: Path) -> None:
+def _check_schema(connection: apsw.Connection, path: Path, migrations: Path, upgrade: str = UPGRADE) -> None:
     schema, known = int(str(connection.pragma("user_version"))), len(sorted(migrations.glob("[0-9]*.sql")))
     if schema != known:
-        remedy = "start the engine once to upgrade it" if schema < known else "use the newer release"
+        remedy = upgrade if schema < known else "use the newer release"
         raise StorageFailure(f"{path}: of schema {schema}, this release reads {known}; {remedy}")
