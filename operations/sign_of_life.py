@@ -5,6 +5,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,9 +109,13 @@ class Pulse:
 
 
 async def give_signs_of_life(pulse: Pulse, beat_seconds: float = BEAT_SECONDS) -> None:
-    """Beat until cancelled, for `./engine status` and for systemd's watchdog where there is one."""
+    """Beat until cancelled, for `./engine status` and for systemd's watchdog where there is one.
+
+    No beat that the system refuses, as one without a free file descriptor, is the last.
+    """
     while True:
-        pulse.beat()
+        with suppress(OSError):
+            pulse.beat()
         notify_systemd("WATCHDOG=1")
         await asyncio.sleep(beat_seconds)
 
@@ -121,11 +126,11 @@ def notify_systemd(state: str, environment: Mapping[str, str] = os.environ) -> N
     if not address:
         return
     name = f"\0{address[1:]}" if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as notifier:
-        try:
-            notifier.sendto(state.encode(), name)
-        except OSError:
-            return  # the manager notices by itself that nothing comes
+    with (
+        suppress(OSError),  # the manager notices by itself that nothing comes
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as notifier,
+    ):
+        notifier.sendto(state.encode(), name)
 
 
 def sign_of_life_age_seconds(home: Home, now: datetime) -> float | None:

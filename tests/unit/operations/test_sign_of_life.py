@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -49,6 +51,16 @@ def age(home: Home) -> float:
     found = sign_of_life_age_seconds(home, NOW.now())
     assert found is not None
     return found
+
+
+@contextmanager
+def no_free_descriptor() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def backdate(home: Home) -> None:
@@ -127,3 +139,41 @@ def test_systemds_watchdog_hears_of_it_where_there_is_one(tmp_path: Path) -> Non
         manager.bind(f"\0{path}")
         notify_systemd("WATCHDOG=1", {"NOTIFY_SOCKET": f"@{path}"})
         assert manager.recv(100) == b"WATCHDOG=1"
+
+
+async def test_systemd_hears_of_an_engine_again_that_had_no_free_file_descriptor(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.setblocking(False)
+        backdate(home)
+        with no_free_descriptor():
+            beating = asyncio.create_task(give_signs_of_life(pulse(home), beat_seconds=0.01))
+            await asyncio.sleep(0.05)
+        assert not beating.done()
+        assert age(home) < SILENT_AFTER_SECONDS
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
+        heard = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(manager, 100), 5.0)
+        beating.cancel()
+
+    assert heard == b"WATCHDOG=1"
+
+
+async def test_a_beat_that_the_system_refuses_is_not_the_last(home: Home) -> None:
+    beats: list[int] = []
+
+    def refuse() -> Mapping[str, float]:
+        beats.append(1)
+        raise OSError(5, "Input/output error")
+
+    refused = replace(pulse(home), clock_differences=refuse)
+    beating = asyncio.create_task(give_signs_of_life(refused, beat_seconds=0.01))
+    await asyncio.sleep(0.1)
+
+    assert len(beats) > 1
+    assert not beating.done()
+    beating.cancel()
