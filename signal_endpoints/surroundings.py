@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from account_processors.clock_offset import ALARM_SECONDS
 from config.home import Home
 from core.ports.clock import Clock
-from operations.disk_room import LEAST_FREE_BYTES, LITTLE_FREE_BYTES, DiskRoom, look_at_disk
+from operations.disk_room import LITTLE_FREE_BYTES, DiskRoom, look_at_disk
 from operations.sign_of_life import read_vitals
 from signal_processors.records import Committer, commit_inline
 from signal_processors.tradingview_book import TRADINGVIEW
@@ -23,7 +23,7 @@ class DiskHealth:
     Attributes:
         free_bytes: None while unknown.
         is_low: Whether that is less than 1 GiB.
-        is_writable: Whether a record can be written: there is room, and the folder takes files.
+        is_writable: Whether a record can be written: the disk is not full, and the folder takes files.
     """
 
     free_bytes: int | None = None
@@ -33,7 +33,9 @@ class DiskHealth:
 
 @dataclass(frozen=True, slots=True)
 class ClockHealth:
-    """This machine's clock, compared with the exchanges' by the engine; unknown while none runs on the same data.
+    """This machine's clock, compared with the exchanges' by the engine; unknown where no running engine is seen.
+
+    An engine in another container holds its lock unseen.
 
     Attributes:
         difference_seconds: The largest, the exchange's clock minus ours; None while unknown.
@@ -95,5 +97,4 @@ class Surroundings:
 
 
 def _judge(room: DiskRoom) -> DiskHealth:
-    has_room = room.free_bytes >= LEAST_FREE_BYTES
-    return DiskHealth(room.free_bytes, room.free_bytes < LITTLE_FREE_BYTES, room.is_writable and has_room)
+    return DiskHealth(room.free_bytes, room.free_bytes < LITTLE_FREE_BYTES, room.is_writable and room.free_bytes > 0)

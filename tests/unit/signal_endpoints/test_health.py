@@ -13,7 +13,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from operations.disk_room import LEAST_FREE_BYTES, LITTLE_FREE_BYTES, DiskRoom
+from operations.disk_room import LITTLE_FREE_BYTES, DiskRoom
 from operations.engine_lock import EngineLock
 from operations.sign_of_life import Vitals
 from signal_endpoints import surroundings
@@ -37,7 +37,8 @@ async def health(endpoint: WebhookWorld) -> Any:  # noqa: ANN401 - JSON
     [
         (DiskRoom(LITTLE_FREE_BYTES, is_writable=True), "ok", False, True),
         (DiskRoom(LITTLE_FREE_BYTES - 1, is_writable=True), "degraded", True, True),
-        (DiskRoom(LEAST_FREE_BYTES - 1, is_writable=True), "failed", True, False),
+        (DiskRoom(1, is_writable=True), "degraded", True, True),
+        (DiskRoom(0, is_writable=True), "failed", True, False),
         (DiskRoom(LITTLE_FREE_BYTES, is_writable=False), "failed", False, False),
     ],
 )
