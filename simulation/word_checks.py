@@ -32,6 +32,8 @@ class WordChecks:
         if event == "target decided":
             self._check_size(facts)
             self._check_decision(facts)
+        elif event == "configuration valid" and self.valid_versions and facts["version"] not in self.valid_versions:
+            self._scene.fail(14, f"configuration {facts['version']} was taken for valid")
         elif event == "target confirmed":
             self._check_confirmation(place_told(facts), Decimal(str(facts["held"])))
         elif event == "order disagrees with its intent":
