@@ -9,7 +9,14 @@ from decimal import Decimal
 
 from core.account_limits import AccountLimits
 from core.decisions.make_decision import Readings, price_of
-from core.decisions.pace_retries import RetryPace, after_failure, after_hold, reduction_retry_seconds
+from core.decisions.pace_retries import (
+    UNSETTLED_RETRY_SECONDS,
+    RetryPace,
+    after_failure,
+    after_hold,
+    reduction_retry_seconds,
+    unsettled_retry_seconds,
+)
 from core.decisions.permit_trade import Blocked, permit_trade
 from core.decisions.react_to_refusal import REACTIONS, Reaction
 from core.decisions.reconcile import reconcile
@@ -41,7 +48,6 @@ from core.settings_keeper import SettingsAhead, Unproven, settle_settings
 ORDERS_PER_PASS = 20
 """Bound on orders for one symbol in one pass; slices of a large trade go on in the next."""
 
-UNSETTLED_RETRY_SECONDS = 1.0
 WAITING_RETRY_SECONDS = 5.0
 READS_AFTER_REFUSAL = 3
 OLDEST_READ = timedelta(seconds=10)
@@ -352,7 +358,8 @@ class SymbolWorker:
         """Nothing is left to trade now: remember that the target is held, or say what keeps it from being held."""
         ledger = self._ledger
         if ledger.unsettled:
-            return self._stopped(held, orders, _Stop("an order is still unsettled", UNSETTLED_RETRY_SECONDS))
+            retry_seconds = unsettled_retry_seconds(ledger, self._clock.now())
+            return self._stopped(held, orders, _Stop("an order is still unsettled", retry_seconds))
         if limited:
             return self._stopped(held, orders, _Stop(limited, WAITING_RETRY_SECONDS))
         if not ledger.is_confirmed:
@@ -366,7 +373,7 @@ class SymbolWorker:
 
     def _blocked(self, why: str, *, is_doubted: bool) -> _Stop:
         if self._ledger.unsettled:
-            return _Stop(why, UNSETTLED_RETRY_SECONDS)
+            return _Stop(why, unsettled_retry_seconds(self._ledger, self._clock.now()))
         return _Stop(why, WAITING_RETRY_SECONDS if is_doubted or self._watch.trouble() else None)
 
     def _stopped(self, held: Reading[Decimal], orders: int, stop: _Stop) -> SymbolOutcome:

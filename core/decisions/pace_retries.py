@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.model.ledger import SymbolLedger
 from core.model.policy import RetryLimits
 
 LONGEST_REDUCTION_DELAY_SECONDS = 5.0
+UNSETTLED_RETRY_SECONDS = 1.0
+PATIENT_RETRY_SECONDS = 3.0
+LOOKED_FOR_CLOSELY = timedelta(seconds=10)
+"""For so long after its send an increase is expected to turn up at any moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +53,15 @@ def after_hold(pace: RetryPace, now: datetime, why: str, seconds: float) -> Retr
 def reduction_retry_seconds(failures: int) -> float:
     """How soon a reduction that failed so many times in a row is tried again: 0.5, 1, 2, 4, 5 s."""
     return min(0.5 * 2.0 ** min(max(failures - 1, 0), 10), LONGEST_REDUCTION_DELAY_SECONDS)
+
+
+def unsettled_retry_seconds(ledger: SymbolLedger, now: datetime) -> float:
+    """How soon a symbol with unsettled orders is looked at again: at once for an exit, less often for a lost increase.
+
+    Where an order counts as lost only after a minute, as on BloFin, a look each second all that time would take a fifth
+    of what its address may ask in five minutes.
+    """
+    is_patient = all(
+        not record.intent.reduce_only and abs(now - record.sent_at) > LOOKED_FOR_CLOSELY for record in ledger.unsettled
+    )
+    return PATIENT_RETRY_SECONDS if is_patient else UNSETTLED_RETRY_SECONDS

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from core.decisions.pace_retries import RetryPace, after_hold
+from core.decisions.pace_retries import UNSETTLED_RETRY_SECONDS, RetryPace, after_hold
 from core.decisions.watch_exchange import FAILURES_TO_OPEN
 from core.model.identity import ClientOrderId, Symbol
 from core.model.order import OrderLookup, RefusalReason, RefusedOutcome, UnknownOutcome
@@ -16,7 +17,6 @@ from core.model.outcome import Unsettled
 from core.model.position import MarginMode
 from core.model.risk import RiskLimits
 from core.ports.exchange import SymbolSettings
-from core.symbol_worker import UNSETTLED_RETRY_SECONDS
 from simulation.bare_exchange import HELD_BACK_SECONDS, SETTING_CAPABILITIES, Fault
 from simulation.bare_world import BTC, World, live
 
@@ -104,6 +104,28 @@ def test_an_order_that_may_never_have_got_there_ends_no_trouble_of_the_exchange(
         assert watch.trouble()
         watch.saw_order(RefusedOutcome(RefusalReason.INSUFFICIENT_MARGIN, "too little"))
         assert not watch.trouble()
+
+    live(tmp_path, story)
+
+
+@pytest.mark.parametrize(("is_exit", "fewest", "most"), [(False, 20, 35), (True, 45, 75)])
+def test_a_lost_increase_is_looked_for_less_often_after_ten_seconds_and_a_lost_exit_is_not(
+    tmp_path: Path, is_exit: bool, fewest: int, most: int
+) -> None:
+    async def story(world: World) -> None:
+        world.exchange.capabilities = replace(SETTING_CAPABILITIES, not_found_after_seconds=60.0)
+        world.exchange.settings[BTC] = SymbolSettings(MarginMode.ISOLATED, D(1))
+        world.sources.say(BTC="0.1")
+        await seconds_until(world, lambda: is_confirmed(world))
+        world.exchange.inject("submit", *[Fault.ORDER_NEVER_ARRIVES] * (1000 if is_exit else 1))
+        world.sources.say(BTC="0.05" if is_exit else "0.2")
+        await seconds_until(world, lambda: bool(world.ledger().unsettled))
+        before = world.exchange.value_reads
+
+        took = await seconds_until(world, lambda: not world.ledger().unsettled)
+
+        assert 55 < took < 70
+        assert fewest < world.exchange.value_reads - before < most
 
     live(tmp_path, story)
 
