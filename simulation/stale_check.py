@@ -46,9 +46,10 @@ class StaleCheck:
             elif demanded is SourceUse.HOLD and use is SourceUse.FOLLOW:
                 world.watcher.fail(16, f"{told}, its heartbeat is of {frame.heartbeat_at}")
             earliest = _demanded(frame, policy, world.clock.now() + FOLLOWED_WITHIN)
-            is_new = world.clock.now() - self._first_seen.setdefault(source, world.clock.now()) < FOLLOWED_WITHIN
-            is_denied = use is SourceUse.SILENT and not is_new
-            if is_denied or (use is SourceUse.FLATTEN and earliest is not SourceUse.FLATTEN):
+            is_first = world.clock.now() - self._first_seen.setdefault(source, world.clock.now()) < FOLLOWED_WITHIN
+            is_news = world.clock.now() - (frame.fetched_at or frame.written_at) < FOLLOWED_WITHIN
+            is_denied = use is SourceUse.SILENT and not is_first
+            if is_denied or (use is SourceUse.FLATTEN and earliest is not SourceUse.FLATTEN and not is_news):
                 world.watcher.fail(16, f"{told}, and it has spoken at {frame.heartbeat_at}")
 
     def why_held_back(self, source: SourceName, at: datetime) -> str:
