@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from core.model.identity import ClientOrderId, SourceName
+from core.model.identity import ClientOrderId
 from core.model.ledger import OrderPhase, OrderRecord
 from core.model.money import ZERO, plain
 from core.model.order import OrderIntent
+from core.model.signal import SourceContribution
 from core.model.standing import Standing
 from paper.ledger import Entry
 from simulation.scene import Scene
@@ -27,13 +28,13 @@ class OrderChecks:
     Attributes:
         traded: How much was bought and sold of each symbol, together.
         durable_only: While the disk is full: the orders that were journaled before; None while it is not.
-        why_held_back: Why nothing may be built up on a source at a time, empty when it may.
+        why_held_back: Why nothing may be built up on what a source adds at a time, empty when it may.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.traded: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self.durable_only: frozenset[ClientOrderId] | None = None
-        self.why_held_back: Callable[[SourceName, datetime], str] = lambda _source, _at: ""
+        self.why_held_back: Callable[[SourceContribution, datetime], str] = lambda _contribution, _at: ""
         self._scene = scene
         self._requests: dict[tuple[str, str], ClientOrderId] = {}
         self._unasked: dict[tuple[str, str], set[str]] = {}
@@ -133,7 +134,7 @@ class OrderChecks:
         if record.intent.reduce_only or decision is None or decision.number != record.intent.decision:
             return
         for contribution in decision.contributions:
-            why = self.why_held_back(contribution.source, record.sent_at)
+            why = self.why_held_back(contribution, record.sent_at)
             if why and contribution.weight > ZERO:
                 self._scene.fail(16, f"{place}: increase {record.intent.client_order_id} was meant, and {why}")
 

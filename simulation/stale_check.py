@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from config.engine_settings_file import EngineSettingsFile
 from core.decisions.judge_source import OnStale, SourceUse, StalenessPolicy
 from core.model.identity import SourceName
+from core.model.money import ZERO
 from core.model.reading import Known
-from core.model.signal import SourceFrame
+from core.model.signal import SourceContribution, SourceFrame
 from signal_processors.depth_files import DepthFiles
 from simulation.whole_world import WholeWorld
 
@@ -52,10 +53,17 @@ class StaleCheck:
             if is_denied or (use is SourceUse.FLATTEN and earliest is not SourceUse.FLATTEN and not is_news):
                 world.watcher.fail(16, f"{told}, and it has spoken at {frame.heartbeat_at}")
 
-    def why_held_back(self, source: SourceName, at: datetime) -> str:
-        """Why nothing may be built up on a source at a time, empty when it may."""
+    def why_held_back(self, contribution: SourceContribution, at: datetime) -> str:
+        """Why nothing may be built up on what a source says at a time, empty when it may.
+
+        One that is flattened adds nothing any more, and what it had added nothing to goes on without it.
+        """
+        source = contribution.source
         frame, policy = self._read(source)
         if frame is None or _demanded(frame, policy, at - FOLLOWED_WITHIN) is SourceUse.FOLLOW:
+            return ""
+        is_gone = _demanded(frame, policy, at + FOLLOWED_WITHIN) is SourceUse.FLATTEN
+        if is_gone and contribution.weighted_depth == ZERO:
             return ""
         return f"{source} had been silent since {frame.heartbeat_at}"
 
