@@ -18,6 +18,8 @@ ORDER_TYPES = {
 }
 CATEGORIES = {"liquidation": "full_liquidation", "deleverage": "adl", "settlement": "unknown"}
 """What the history calls fills that nobody sent."""
+NO_TRIGGERS = dict.fromkeys(("tpTriggerPrice", "tpOrderPrice", "slTriggerPrice", "slOrderPrice"))
+NO_ALGO = {"algoClientOrderId": "", "algoId": ""}
 ALLOWED_BROKERS = frozenset({"", "ec6dd3a7dd982d0b"})
 """The empty one and the one of ccxt: paper keys belong to no other broker (152011)."""
 
@@ -170,14 +172,10 @@ def _order(order: PaperOrder) -> dict[str, object]:
         "createTime": str(order.created_ms),
         "updateTime": str(order.updated_ms),
         "orderCategory": "normal",
-        "tpTriggerPrice": None,
-        "tpOrderPrice": None,
-        "slTriggerPrice": None,
-        "slOrderPrice": None,
+        **NO_TRIGGERS,
         "cancelSource": "user_canceled" if order.reject_reason == "by_client" else "not_canceled",
         "cancelSourceReason": order.reject_reason or None,
-        "algoClientOrderId": "",
-        "algoId": "",
+        **NO_ALGO,
         "brokerId": order.tag("brokerId"),
     }
 
@@ -206,14 +204,10 @@ def _forced_order(fill: Fill) -> dict[str, object]:
         "createTime": at_ms,
         "updateTime": at_ms,
         "orderCategory": CATEGORIES.get(fill.kind, "normal"),
-        "tpTriggerPrice": None,
-        "tpOrderPrice": None,
-        "slTriggerPrice": None,
-        "slOrderPrice": None,
+        **NO_TRIGGERS,
         "cancelSource": "not_canceled",
         "cancelSourceReason": None,
-        "algoClientOrderId": "",
-        "algoId": "",
+        **NO_ALGO,
         "brokerId": "",
     }
 

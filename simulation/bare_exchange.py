@@ -160,8 +160,7 @@ class BareExchange:
     async def read_closing_cause(self, symbol: Symbol, since: datetime) -> Reading[ClosingCause]:
         """What a test said, whenever it was; unknown otherwise, and with a fault."""
         del since
-        self.calls.append("closing_cause")
-        if await self._call("cause") is Fault.READ_FAILS:
+        if await self._call("closing_cause") is Fault.READ_FAILS:
             return Unknown("timeout")
         return Known(self.causes[symbol], self.clock.now()) if symbol in self.causes else Unknown("not told")
 

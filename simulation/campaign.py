@@ -23,11 +23,11 @@ from simulation.whole_world import Plan
 
 SHRINKING_TRIALS = 16
 COMPARED_EVERY = 10
+"""So many worlds share one comparison with twins and one with its own repetition."""
 
 FLATTENING_EVERY = 4
 FLATTENS_AFTER_SECONDS = 150.0
 """A poller that stops is away for up to six minutes, and its frames count as silent after one."""
-"""So many worlds share one comparison with twins and one with its own repetition."""
 
 
 @dataclass(frozen=True, slots=True)

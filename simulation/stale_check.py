@@ -33,22 +33,22 @@ class StaleCheck:
         loop_seconds, since = world.clock.seconds(), world.watcher.scene.engine_since
         if world.engine is None or loop_seconds - since < FOLLOWED_WITHIN.total_seconds():
             return
-        judged = world.engine.manager.judged_sources()
+        judged, now = world.engine.manager.judged_sources(), world.clock.now()
         for source in SOURCES:
             frame, policy = self._read(source)
             if frame is None or source not in judged:
                 continue
             use, told = judged[source].use, f"{source} is used to {judged[source].use}"
-            demanded = _demanded(frame, policy, world.clock.now() - FOLLOWED_WITHIN)
+            demanded = _demanded(frame, policy, now - FOLLOWED_WITHIN)
             if demanded is not SourceUse.FOLLOW:
                 world.watcher.seen[f"source to {demanded}"] += 1
             if demanded is SourceUse.FLATTEN and use is not SourceUse.FLATTEN:
                 world.watcher.fail(16, f"{told}, its content is of {frame.fetched_at or frame.written_at}")
             elif demanded is SourceUse.HOLD and use is SourceUse.FOLLOW:
                 world.watcher.fail(16, f"{told}, its heartbeat is of {frame.heartbeat_at}")
-            earliest = _demanded(frame, policy, world.clock.now() + FOLLOWED_WITHIN)
-            is_first = world.clock.now() - self._first_seen.setdefault(source, world.clock.now()) < FOLLOWED_WITHIN
-            is_news = world.clock.now() - (frame.fetched_at or frame.written_at) < FOLLOWED_WITHIN
+            earliest = _demanded(frame, policy, now + FOLLOWED_WITHIN)
+            is_first = now - self._first_seen.setdefault(source, now) < FOLLOWED_WITHIN
+            is_news = now - (frame.fetched_at or frame.written_at) < FOLLOWED_WITHIN
             is_denied = use is SourceUse.SILENT and not is_first
             if is_denied or (use is SourceUse.FLATTEN and earliest is not SourceUse.FLATTEN and not is_news):
                 world.watcher.fail(16, f"{told}, and it has spoken at {frame.heartbeat_at}")

@@ -90,7 +90,7 @@ def test_fault_25_while_the_exchange_does_not_say_why_the_price_decides(
     async def story(world: World) -> None:
         await hold(world)
         vanished(world, ClosingCause.DELEVERAGING, price)
-        world.exchange.inject("cause", fault)
+        world.exchange.inject("closing_cause", fault)
         await world.outlast_doubt()
 
         assert causes(world) == [cause]
@@ -99,15 +99,16 @@ def test_fault_25_while_the_exchange_does_not_say_why_the_price_decides(
     live(tmp_path, story)
 
 
-def test_fault_25_an_exchange_that_hangs_over_the_cause_delays_the_exit_of_the_rest_by_seconds_only(
-    tmp_path: Path,
+@pytest.mark.parametrize("question", ["closing_cause", "recent_ids"])
+def test_fault_25_an_exchange_that_hangs_over_who_traded_and_why_delays_the_exit_of_the_rest_by_seconds_only(
+    tmp_path: Path, question: str
 ) -> None:
     async def story(world: World) -> None:
         await hold(world)
         world.exchange.positions[BTC] = D("0.03")
         await world.cycle()
         await asyncio.sleep(10)
-        world.exchange.inject("cause", Fault.HANGS)
+        world.exchange.inject(question, Fault.HANGS)
         world.sources.say(BTC="0")
         began = world.clock.now()
         await world.cycle()
@@ -275,23 +276,6 @@ def test_of_what_an_exchange_says_at_length_only_the_beginning_gets_into_the_jou
 
     assert "a" * 200 in judge_closing(ledger, Unknown("a" * 200), D(1)).evidence
     assert "a" * 201 not in judge_closing(ledger, Unknown("a" * 9_000), D(1)).evidence
-
-
-def test_an_exchange_that_hangs_over_who_traded_delays_the_exit_of_the_rest_by_seconds_only(tmp_path: Path) -> None:
-    async def story(world: World) -> None:
-        await hold(world)
-        world.exchange.positions[BTC] = D("0.03")
-        await world.cycle()
-        await asyncio.sleep(10)
-        world.exchange.inject("recent_ids", Fault.HANGS)
-        world.sources.say(BTC="0")
-        began = world.clock.now()
-        await world.cycle()
-
-        assert world.held() == 0
-        assert world.clock.now() - began < timedelta(seconds=5)
-
-    live(tmp_path, story)
 
 
 def test_the_decision_that_sized_a_position_is_kept_beyond_its_exit_and_no_longer_than_the_position(
