@@ -90,7 +90,9 @@ def _simulate(evidence: "Evidence", hours: float, seed: int, jobs: int, console:
         pieces.append(evidence.piece(f"worlds-{first}-{part:g}h", lambda first=first, part=part: live(first, part)))  # type: ignore[misc]
         total, is_passed = add_up(pieces)
         evidence.write("simulation", {"seed": seed, "hours_asked": hours, **total})
-    counts = f"{total['hours']:.1f} hours in {total['worlds']} worlds, {total['exchanges'].get('order', 0)} orders"
+    seen = total["exchanges"]
+    happened = f"{seen.get('order', 0)} orders, {seen.get('flip', 0)} flips"
+    counts = f"{total['hours']:.1f} hours in {total['worlds']} worlds, {happened}"
     thin = f", faults too rare: {'; '.join(total['thin_cells'])}" if hours >= ENFORCED_FROM_HOURS else ""
     return is_passed, f"{counts}, {len(total['violations'])} worlds broke a rule{thin if total['thin_cells'] else ''}"
 

@@ -22,6 +22,10 @@ RECEIVE_WINDOW_SECONDS: Mapping[str, float] = {"bybit": 5.0, "blofin": 60.0, "ku
 """How long each exchange takes a signed request after it was signed."""
 
 
+LOOK_UPS = frozenset({"order", "open_orders", "order_history", "fills", "positions"})
+"""Calls that can tell what became of an order: nothing else counts as asking."""
+
+
 class OrderChecks:
     """Rules 1, 2, 6, 7, 8, 9, 15, 16 and the operator's word.
 
@@ -37,19 +41,19 @@ class OrderChecks:
         self.why_held_back: Callable[[SourceContribution, datetime], str] = lambda _contribution, _at: ""
         self._scene = scene
         self._requests: dict[tuple[str, str], ClientOrderId] = {}
-        self._unasked: dict[tuple[str, str], set[str]] = {}
+        self._unasked: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def take_request(self, entry: Entry) -> None:
-        """9: what may have arrived is not sent again before the exchange was asked."""
+        """9: what may have arrived is not sent again before the exchange was asked what became of it."""
         account, symbol = (entry.exchange, entry.account), str(entry.facts.get("symbol", ""))
-        if entry.facts["endpoint"] != "create_order":
-            self._unasked.pop(account, None)
-            return
-        unasked = self._unasked.setdefault(account, set())
-        if symbol in unasked and not self._scene.has_stranger(entry.exchange):
-            told = "an order was sent twice, and the exchange was asked nothing in between"
-            self._scene.fail(9, f"{account} {symbol}: {told}")
-        unasked.add(symbol)
+        endpoint, unasked = entry.facts["endpoint"], self._unasked[account]
+        if endpoint in LOOK_UPS:
+            self._unasked[account] = unasked - {symbol} if symbol else set()
+        elif endpoint == "create_order":
+            if symbol in unasked and not self._scene.has_stranger(entry.exchange):
+                told = "an order was sent twice, and the exchange was not asked about it in between"
+                self._scene.fail(9, f"{account} {symbol}: {told}")
+            unasked.add(symbol)
 
     def take_order(self, entry: Entry) -> None:
         """An order was accepted: 9 it was journaled before, 1 it is the only one of its kind."""

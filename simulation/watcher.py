@@ -10,7 +10,7 @@ The numbers are those of the twenty invariants:
  6. a reduction only reduces and says so: orders, fills
  7. no order without a good read of positions a moment before, nor with numbers that are none: calls, orders, decisions
  8. leverage and margin mode are as meant: fills of increases
- 9. no order without its journaled intent, no increase on a full disk, no id twice: orders
+ 9. no order without its journaled intent, no increase on a full disk, no id twice, nothing sent again unasked: orders
 10. while reads fail nothing is decided and nothing confirmed: calls
 11. confirmed means that the exchange showed it: confirmations
 12. an account that nothing troubles is on target, whatever troubles the others: the trial, at every quiet step; twins
@@ -53,7 +53,8 @@ class Watcher:
 
     Attributes:
         told: How often each event was told.
-        seen: How often each kind of fact happened on the exchanges, or was found by a check between the steps.
+        seen: How often each kind of fact happened on the exchanges, or was found by a check between the steps; a flip
+            is a decision for the other side and, once decided, the first fill there.
         hits: How often each kind of fault met the engine in each state.
         troubled_at: When a fault last met each exchange, in seconds of the world.
         scene: What the checks look at.
@@ -74,6 +75,7 @@ class Watcher:
         self.calls = CallChecks(self.scene)
         self.words = WordChecks(self.scene, self.calls)
         self._left: dict[Place, SymbolLedger] = {}
+        self._turning: dict[Place, Decimal] = {}
         house.ledger.observers.append(self._observe)
 
     @property
@@ -136,7 +138,13 @@ class Watcher:
         self.scene.targets[place, number] = quantity
         if self.scene.journal:
             ledger = self.scene.journal.ledger(*place)
-            self.states.decided(ledger, number, is_turn=ledger.owned * quantity < ZERO)
+            is_turn = ledger.owned * quantity < ZERO
+            self.states.decided(ledger, number, is_turn=is_turn)
+            if is_turn:
+                self.seen["flip decided"] += place not in self._turning
+                self._turning[place] = quantity
+            elif quantity * self._turning.get(place, ZERO) <= ZERO:
+                self._turning.pop(place, None)
 
     def _observe(self, entry: Entry) -> None:
         self.seen[entry.kind] += 1
@@ -150,6 +158,13 @@ class Watcher:
             self.orders.take_order(entry)
         elif entry.kind == "fill":
             self.orders.take_fill(entry)
+            self._count_flip(self.scene.place_of(entry)[0])
+
+    def _count_flip(self, place: Place) -> None:
+        """A flip is done with the first fill on the side to which a decision had turned."""
+        if self.held(place) * self._turning.get(place, ZERO) > ZERO:
+            del self._turning[place]
+            self.seen["flip"] += 1
 
     def _take_fault(self, entry: Entry) -> None:
         """Count what the account was about when the fault met it; another installation's faults are its own."""

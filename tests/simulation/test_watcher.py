@@ -11,10 +11,13 @@ import pytest
 
 from config.files import format_json, write_atomically
 from core.decisions.judge_source import OnStale, StalenessPolicy
-from core.model.identity import AccountId, SourceName, Symbol
+from core.model.events import OrderIntended, OrderNeverArrived
+from core.model.identity import AccountId, ClientOrderId, SourceName, Symbol
+from core.model.order import OrderIntent, Side
+from core.model.position import MarginMode
 from core.model.standing import Scope, SetStanding, Standing
 from paper.faults import Fault, FaultKind
-from simulation.actions import Alert, FillDisk
+from simulation.actions import Alert, FillDisk, ResendEarlier
 from simulation.calm import CalmCheck
 from simulation.full_disk import Full
 from simulation.happenings import Happenings
@@ -208,19 +211,102 @@ async def take_an_earlier_alert_again(world: WholeWorld) -> None:
     for path in world.home.raw_signals("tradingview").glob("*.json*"):
         path.unlink()
     await world.services.start(Service.ENDPOINT)
-    wrong = await world.trading_view.resend(world.services, SYMBOL, back=2)
-    assert "was applied" in wrong
-    world.watcher.fail(5, wrong)
+    await Happenings(world).apply(ResendEarlier(SYMBOL))
+
+
+async def forget_the_newest_alert(world: WholeWorld) -> None:
+    world.trading_view.acknowledged.append((SYMBOL, Decimal("0.7")))
+    Trial(world).check_end()
+
+
+def ask_before_sending_again(endpoint: str, symbol: str = SYMBOL) -> Breakage:
+    async def send_again_after_a_call(world: WholeWorld) -> None:
+        for name, about in (("create_order", SYMBOL), (endpoint, symbol), ("create_order", SYMBOL)):
+            facts = {"endpoint": name} | ({"symbol": about} if about else {})
+            world.house.ledger.record(world.house.world.now_ms(), "request", "bybit", "", facts)
+
+    return send_again_after_a_call
+
+
+def intent(number: int, side: Side = Side.BUY, quantity: str = "0.001", leverage: int = 3) -> OrderIntent:
+    is_reduction, name = side is Side.SELL, ClientOrderId(f"broken{number}")
+    symbol, size = Symbol(SYMBOL), Decimal(quantity)
+    return OrderIntent(name, BYBIT, symbol, side, size, is_reduction, MarginMode.ISOLATED, Decimal(leverage), 1)
+
+
+async def mean(world: WholeWorld, one: OrderIntent) -> None:
+    assert world.engine
+    await world.engine.journal.record(OrderIntended(BYBIT, one.symbol, world.clock.now(), one))
+
+
+def take(world: WholeWorld, one: OrderIntent, *kinds: str) -> None:
+    """The exchange's ledger tells of an order as if it had come, or filled."""
+    facts = {
+        "order_id": one.client_order_id,
+        "client_order_id": one.client_order_id,
+        "symbol": SYMBOL,
+        "side": one.side,
+        "quantity": one.quantity,
+        "reduce_only": one.reduce_only,
+        "cause": "trade",
+    }
+    for kind in kinds:
+        world.house.ledger.record(world.house.world.now_ms(), kind, "bybit", "", facts)
+
+
+def trade(*intents: OrderIntent) -> Breakage:
+    async def trade_what_is_meant(world: WholeWorld) -> None:
+        for one in intents:
+            await mean(world, one)
+        take(world, intents[-1], "order", "fill")
+
+    return trade_what_is_meant
+
+
+async def give_up_too_early(world: WholeWorld) -> None:
+    one = intent(1)
+    await mean(world, one)
+    take(world, one, "order")
+    assert world.engine
+    await world.engine.journal.record(OrderNeverArrived(BYBIT, one.symbol, world.clock.now(), one.client_order_id))
+    take(world, one, "fill")
+
+
+async def size_beyond_what_is_asked(world: WholeWorld) -> None:
+    facts = NEXT_DECISION | {"depth": "0.1", "equity": 10_000, "price": 50_000, "quantity": "0.0601"}
+    world.watcher.tell("target decided", account="bybit", symbol=SYMBOL, **facts)
+
+
+async def stay_off_target(world: WholeWorld) -> None:
+    for task in asyncio.all_tasks():
+        if task.get_name() == "bybit":
+            task.cancel()
+    await world.alert(SYMBOL, Decimal("0.9"))
+    await Trial(world).heal_and_converge()
 
 
 @pytest.mark.parametrize(
     ("breakage", "rules"),
     [
         (nothing, set()),
+        (trade(intent(1), intent(2)), {1}),
+        (trade(intent(1), intent(2, Side.SELL)), set()),
+        (give_up_too_early, {1}),
+        (trade(intent(1, quantity="9")), {2}),
+        (size_beyond_what_is_asked, {2}),
+        (stay_off_target, {3}),
         (forget_the_record, {4}),
         (take_an_earlier_alert_again, {5}),
+        (forget_the_newest_alert, {5}),
+        (trade(intent(1, Side.SELL, quantity="9")), {6}),
         (send_blindly, {7}),
         (size_by_nothing, {7}),
+        (trade(intent(1, leverage=7)), {8}),
+        (ask_before_sending_again("tickers", ""), {9}),
+        (ask_before_sending_again("balance"), {9}),
+        (ask_before_sending_again("order", "ETHUSDT"), {9}),
+        (ask_before_sending_again("order"), set()),
+        (ask_before_sending_again("positions", ""), set()),
         (fail_in_silence, {9}),
         (increase_on_a_full_disk, {9}),
         (decide_blindly, {10}),
@@ -246,3 +332,15 @@ def test_a_broken_rule_is_called_by_its_number(tmp_path: Path, breakage: Breakag
 
     assert broken >= rules
     assert rules or not broken
+
+
+def test_a_flip_is_counted_when_it_is_decided_and_when_it_is_done(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    async def turn(world: WholeWorld) -> None:
+        for depth in ("0.9", "-0.5", "-0.6", "0", "0.5"):
+            await more(world, depth)
+            seen.append((world.watcher.seen["flip decided"], world.watcher.seen["flip"]))
+
+    assert broken_rules(tmp_path, turn) == set()
+    assert seen == [(0, 0), (1, 1), (1, 1), (1, 1), (1, 1)]
