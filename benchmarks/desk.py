@@ -133,17 +133,23 @@ class Desk:
         first = min(one.ended for one in orders)
         return Took(first - began, last.ended - began, self.tap.cpu_seconds - cpu, whole_cpu, whole)
 
-    async def act_on(self, depth: Decimal, healthy: Sequence[str]) -> float:
-        """Publish a depth; seconds until the last order of the healthy exchanges was acknowledged."""
+    async def act_on(self, depth: Decimal, timed: Sequence[str], waited_for: Sequence[str]) -> float:
+        """Publish a depth; seconds until the last order of some exchanges was acknowledged.
+
+        Args:
+            depth: Of every symbol.
+            timed: The exchanges whose orders count.
+            waited_for: Those that must have proven the depth before this returns, the timed among them.
+        """
         loop = asyncio.get_running_loop()
         self.tap.begin(0)
         self._publish(depth)
         began = loop.time()
-        wanted = self.scale.symbols * sum(exchange.account.exchange in healthy for exchange in self.exchanges)
+        wanted = self.scale.symbols * sum(exchange.account.exchange in waited_for for exchange in self.exchanges)
         async with asyncio.timeout(LONGEST_ACTION_SECONDS):
-            while not self._are_done(depth, healthy, wanted):  # noqa: ASYNC110 - as above
+            while not self._are_done(depth, waited_for, wanted):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(LOOK_SECONDS)
-        return max(one.ended for one in self.tap.orders if one.exchange in healthy) - began
+        return max(one.ended for one in self.tap.orders if one.exchange in timed) - began
 
     async def act_in_turn(self, depth: Decimal) -> Took:
         """One merge, then one account after the other, as a program without concurrency would go on."""
@@ -160,9 +166,9 @@ class Desk:
             raise RuntimeError("one pass per account did not do all")
         return Took(seconds, seconds, 0.0, 0.0, seconds)
 
-    def _are_done(self, depth: Decimal, healthy: Sequence[str], wanted: int) -> bool:
-        acknowledged = sum(one.exchange in healthy for one in self.tap.orders)
-        accounts = [exchange.account for exchange in self.exchanges if exchange.account.exchange in healthy]
+    def _are_done(self, depth: Decimal, waited_for: Sequence[str], wanted: int) -> bool:
+        acknowledged = sum(one.exchange in waited_for for one in self.tap.orders)
+        accounts = [exchange.account for exchange in self.exchanges if exchange.account.exchange in waited_for]
         return acknowledged >= wanted and all(self._is_confirmed(account, depth) for account in accounts)
 
     def _publish(self, depth: Decimal) -> None:

@@ -1,13 +1,10 @@
 """From a signal to its acknowledged orders, as ratios to the yardstick of the same run."""
 
-import asyncio
-import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 from benchmarks.calls import fewest_calls
 from benchmarks.desk import COINS, EXCHANGES, Desk, Scale, connect_accounts, open_accounts, open_desk
@@ -16,7 +13,7 @@ from benchmarks.yardstick import BareClient, Took, Waves, waves_of
 from operations.logs import StructuredTelemetry
 
 NO_DELAY = dict.fromkeys(EXCHANGES, 0.0)
-PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
+TROUBLED, HEALTHY = EXCHANGES[-1], EXCHANGES[:-1]
 SLOW_FACTOR = 10
 Tell = Callable[[str], None]
 
@@ -250,7 +247,7 @@ async def measure_sequential(scale: Scale, delay_ms: int, tell: Tell) -> Sequent
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """Time until the healthy exchanges' last acknowledged order, beside a troubled one, over all being well."""
+    """Time until three exchanges' last acknowledged order beside a fourth in trouble, over the same three's before."""
 
     trouble: str
     ratio: float
@@ -276,35 +273,15 @@ async def measure_isolation(scale: Scale, delay_ms: int, rounds: int, tell: Tell
                 await desk.act(move.depth, move.orders)
             await exchanges.delay(well)
             before = [await _open_and_close(desk, EXCHANGES) for _ in range(rounds)]
-            await exchanges.delay({**well, "mexc": well["mexc"] * SLOW_FACTOR})
             if trouble == "hanging":
-                await exchanges.delay(well)
-                await exchanges.hang("mexc")
-            after = [await _open_and_close(desk, EXCHANGES[:-1]) for _ in range(rounds)]
+                await exchanges.hang(TROUBLED)
+            else:
+                await exchanges.delay({**well, TROUBLED: well[TROUBLED] * SLOW_FACTOR})
+            after = [await _open_and_close(desk, HEALTHY) for _ in range(rounds)]
             rows.append(Isolation(trouble, statistics.median(after) / statistics.median(before)))
     return rows
 
 
-async def _open_and_close(desk: Desk, healthy: Sequence[str]) -> float:
-    seconds = 0.0
-    for depth in (Decimal("0.5"), Decimal(0)):
-        seconds += await desk.act_on(depth, healthy)
-    return seconds
-
-
-async def measure_memory(accounts: int, tell: Tell) -> float:
-    """Megabytes per further account with one traded symbol, warm connections included."""
-    tell(f"memory of {accounts} accounts")
-    async with serve_exchanges(COINS, is_limited=False) as exchanges:
-        resident = []
-        for scale in (Scale(len(EXCHANGES), 1), Scale(accounts, 1)):
-            async with open_desk(exchanges, scale, f"memory-{scale.accounts}", keeps_budgets=False) as desk:
-                for move in MOVES:
-                    await desk.act(move.depth, move.orders)
-                await asyncio.sleep(0)
-                resident.append(_resident_mb())
-    return (resident[1] - resident[0]) / (accounts - len(EXCHANGES))
-
-
-def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MB
+async def _open_and_close(desk: Desk, waited_for: Sequence[str]) -> float:
+    """The seconds of the healthy alone, whoever is waited for: three are compared with the same three."""
+    return sum([await desk.act_on(depth, HEALTHY, waited_for) for depth in (Decimal("0.5"), Decimal(0))])

@@ -1,8 +1,8 @@
 """What one SN8 answer costs from body to frame: `python benchmarks/sn8_payload.py`.
 
 250 miners x about 200 positions, some 60 MB of JSON, are served in process to a poller in a fresh home. Reported: CPU
-of the first poll, of a poll of changed data and of one of the same bytes, the longest turn of the event loop, and
-the peak of memory beyond what the process held with the packed body in hand.
+of the first poll, of a poll of changed data and of one of the same bytes, the longest turn of the event loop, and the
+memory of the process: with the packed bodies in hand, and its peak.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import gzip
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ if __name__ == "__main__":  # run by its path: imports start at the project's ro
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.resident import peak_mb, resident_mb
 from config.home import Home
 from operations.wall_clock import WallClock
 from paper.sn8 import Sn8Request, Sn8Response, Sn8Server
@@ -39,7 +39,6 @@ from signal_processors.records import RecordLog
 ROOT = Path(__file__).resolve().parent.parent
 MINERS, HISTORY = 250, timedelta(days=195)
 CPU_LIMIT_SECONDS, SAME_BODY_LIMIT_SECONDS, PEAK_LIMIT_MB = 0.5, 0.1, 400
-_KIB_A_MB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ async def measure(bodies: list[bytes], size: int, count: int, home: Home) -> Mea
         record,
         random.Random(1),  # noqa: S311 - nothing is decided by it
     )
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_A_MB
+    before = resident_mb()
     turns: list[float] = []
     watch = asyncio.get_running_loop().create_task(_watch(turns))
     seconds = []
@@ -113,9 +112,8 @@ async def measure(bodies: list[bytes], size: int, count: int, home: Home) -> Mea
             raise RuntimeError(poll.reason)
     watch.cancel()
     await record.close()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_A_MB
     first, changed, same = seconds
-    return Measured(size / 1e6, len(bodies[0]) / 1e6, count, first, changed, same, max(turns), before, peak)
+    return Measured(size / 1e6, len(bodies[0]) / 1e6, count, first, changed, same, max(turns), before, peak_mb())
 
 
 async def _watch(turns: list[float]) -> None:

@@ -1,7 +1,6 @@
 """What `./engine bench` measures, part by part."""
 
 import asyncio
-import resource
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks import account_memory
 from benchmarks.desk import Scale
 from benchmarks.latency import (
     Tell,
     measure_isolation,
     measure_latency,
     measure_limited,
-    measure_memory,
     measure_sequential,
 )
 from paper.rules import EXCHANGE_NAMES
@@ -24,7 +23,6 @@ Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
 
 DELAY_MS = 100
-_KIB_A_MB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Size:
         accounts: Larger numbers of accounts, with `symbols_of_many` symbols each at 100 ms, against the yardstick only.
         symbols_of_many: Of each of the many accounts.
         limited_symbols: Of four accounts in front of published limits.
-        rounds: Whose medians count.
+        rounds: Whose medians count, in the parts that are no single passes.
         sequential: Accounts and symbols of the comparison with one after the other.
         memory_accounts: Up to which the memory is measured.
         counted_symbols: Whose calls are counted.
@@ -186,10 +184,9 @@ def cpu(size: Size, tell: Tell) -> Tables:
 
 
 def memory(size: Size, tell: Tell) -> Tables:
-    """Of the process, and of a further account."""
-    megabytes = asyncio.run(measure_memory(size.memory_accounts, tell))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_A_MB
-    return {"memory": [{"accounts": size.memory_accounts, "megabytes_per_account": megabytes, "peak_megabytes": peak}]}
+    """Of a further account, and the peak of an engine of many; in processes of their own, so nothing before counts."""
+    tell(f"{size.rounds} rounds of two engines")
+    return {"memory": [asdict(account_memory.measure_apart(size.memory_accounts, size.rounds))]}
 
 
 def start(size: Size, tell: Tell) -> Tables:
@@ -206,12 +203,15 @@ def webhook(size: Size, tell: Tell) -> Tables:
 
     tell(f"{size.rounds} rounds of three servers")
     with tempfile.TemporaryDirectory(prefix="bench-webhook-") as folder:
-        results = asyncio.run(measure(size.rounds, size.webhook_seconds, Path(folder)))
-    return {"webhook": [{"what": name, **numbers} for name, numbers in results.items()]}
+        results, ratios = asyncio.run(measure(size.rounds, size.webhook_seconds, Path(folder)))
+    return {
+        "webhook": [{"what": name, **numbers} for name, numbers in results.items()],
+        "webhook ratios": [{"what": name, **numbers} for name, numbers in ratios.items()],
+    }
 
 
 def sn8(size: Size, tell: Tell) -> Tables:
-    """One SN8 answer from body to frame, in a process of its own: its peak of memory counts."""
+    """One SN8 answer from body to frame, in a process of its own, whose own peak of memory counts."""
     from benchmarks import sn8_payload  # noqa: PLC0415 - as above
 
     tell(f"{size.miners} miners")
@@ -222,4 +222,12 @@ def sn8(size: Size, tell: Tell) -> Tables:
 PARTS: Mapping[str, Callable[[Size, Tell], Tables]] = {
     part.__name__: part for part in (memory, orders, limits, sequential, hung, start, calls, cpu, webhook, sn8)
 }
-"""By name, in the order of a whole run; memory first, while the process has not grown for anything else."""
+"""By name, in the order of a whole run."""
+
+SINGLE_PASSES = frozenset({"limits", "sequential", "calls", "cpu", "sn8"})
+"""The parts that do each thing once and know no rounds."""
+
+
+def rounds_of(part: str, size: Size) -> int:
+    """Of how many rounds the part's numbers are the medians; 1 for what is done once."""
+    return 1 if part in SINGLE_PASSES else size.rounds

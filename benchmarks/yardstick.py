@@ -1,8 +1,10 @@
 """The yardstick: a bare client that sends what the engine sent, through the same ccxt classes, in the fewest waves.
 
 It reads, sends the orders in groups of the account's cap, and for a flip reads once more between close and open: that
-is what times are divided by. It journals nothing, decides nothing and logs nothing; nobody could trade on it, and
-nothing is faster. Only afterwards, and for the processor time alone, does it send what the rules of truth ask for
+is what times are divided by. It journals nothing, decides nothing and logs nothing; nobody could trade on it. It is no
+lower bound: a group waits for its slowest answer, and every open of a flip for the last close, while the engine sends
+the next order as soon as one symbol is done. In large flips with slow answers the engine is the faster of the two, and
+the ratio below 1. Only afterwards, and for the processor time alone, does it send what the rules of truth ask for
 besides: the look-up of every order, and the read of the positions that shows what came of each wave.
 """
 

@@ -31,8 +31,9 @@ def bench(
     """Measure the engine against a bare client that sends the same requests in the fewest waves.
 
     The exchanges run in another process on loopback and answer after an injected delay. Times are ratios, medians of
-    several rounds in which engine and yardstick take turns, so that a busy machine slows both. Calls and the idle hour
-    are counted in virtual time and are the same everywhere. Not part of it: real networks, TLS.
+    several rounds in which engine and yardstick take turns, so that a busy machine slows both; limits, sequential,
+    calls, cpu and sn8 are done once. Calls and the idle hour are counted in virtual time and are the same everywhere.
+    Not part of it: real networks, TLS.
 
     Parts: memory (of a further account), orders (signal to acknowledged orders), limits (the same in front of published
     limits), sequential (one after the other), hung (beside an exchange in trouble), start (to the first order, with a
@@ -53,7 +54,7 @@ def bench(
     from rich.console import Console
 
     from benchmarks.evidence import keep_evidence, measured_now
-    from benchmarks.suite import FULL, PARTS, QUICK, narrowed
+    from benchmarks.suite import FULL, PARTS, QUICK, narrowed, rounds_of
 
     chosen = list(PARTS) if not parts or ALL in parts else parts
     unknown = [part for part in chosen if part not in PARTS]
@@ -69,7 +70,7 @@ def bench(
         tables = PARTS[part](size, lambda text: progress.print(f"  [dim]{text}[/dim]"))
         results |= tables
         if evidence:
-            keep_evidence(evidence, measured_now(tables, size.rounds))
+            keep_evidence(evidence, measured_now(tables, rounds_of(part, size)))
         if not as_json:
             _show_all(tables)
     if as_json:

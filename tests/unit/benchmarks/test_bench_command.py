@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.evidence import keep_evidence, measured_now, render
-from benchmarks.suite import PARTS, QUICK
+from benchmarks.suite import PARTS, QUICK, narrowed, rounds_of
 from commands.bench import app
 
+NUMBERS = ("per_second", "median_milliseconds", "p99_milliseconds")
 TABLES = {
     "memory": ["memory"],
     "orders": ["orders"],
@@ -21,7 +22,7 @@ TABLES = {
     "start": ["start"],
     "calls": ["calls", "idle"],
     "cpu": ["cpu", "paper exchanges"],
-    "webhook": ["webhook"],
+    "webhook": ["webhook", "webhook ratios"],
     "sn8": ["sn8"],
 }
 
@@ -51,20 +52,32 @@ def test_every_part_runs_in_its_tiny_size(part: str) -> None:
         assert not any(row["rate_refusals"] or row["other_refusals"] for row in tables[part])
     if part == "sequential":
         assert tables[part][0]["saved"] > 0
+    if part == "webhook":
+        assert all(set(row) == {"what", *NUMBERS} for row in tables["webhook ratios"])
 
 
 def test_the_command_shows_a_part_as_json_and_keeps_it(tmp_path: Path) -> None:
     page = tmp_path / "bench.md"
 
-    done = CliRunner().invoke(app, ["--part", "calls", "--quick", "--json", "--evidence", str(page)])
+    asked = ["--part", "calls", "--quick", "--rounds", "3", "--json", "--evidence", str(page)]
+    done = CliRunner().invoke(app, asked)
 
     assert done.exit_code == 0, done.output
     results = json.loads(done.stdout)
     assert {row["exchange"]: row["calls"] for row in results["idle"]} == dict.fromkeys(
         ("bybit", "blofin", "kucoin", "mexc"), 30
     )
-    assert json.loads(page.with_suffix(".json").read_text())["calls"]["rows"] == results["calls"]
+    kept = json.loads(page.with_suffix(".json").read_text())["calls"]
+    assert kept["rows"] == results["calls"]
+    assert kept["rounds"] == 1  # Counted once, whatever is asked of other parts.
     assert "## Calls" in page.read_text()
+
+
+def test_the_rounds_that_are_asked_for_are_those_of_the_parts_that_have_rounds() -> None:
+    size = narrowed(QUICK, None, None, 7)
+
+    assert {part for part in PARTS if rounds_of(part, size) == 7} == {"orders", "hung", "start", "memory", "webhook"}
+    assert {rounds_of(part, size) for part in PARTS} == {1, 7}
 
 
 def test_the_command_knows_its_parts_and_wants_a_page() -> None:
