@@ -11,6 +11,7 @@ from paper.faults import FaultKind
 from paper.ledger import Entry
 from paper.refusals import Reason
 from simulation.scene import NEVER, Scene
+from simulation.silence import Silence
 
 READ_BEFORE_ORDER_SECONDS = 30.0
 """At most so old is the last good read of positions when an order comes in: what a pass may take for it, the proof of
@@ -18,12 +19,6 @@ leverage and margin mode, and the waiting for a place."""
 
 READ_BEFORE_WORD_SECONDS = 20.0
 """At most so old are the reads from which a target is decided or confirmed."""
-
-WAITED_FOR = ("balance", "tickers", "markets", "set_leverage", "leverage")
-"""Calls that have no reserve: none of them goes out while the exchange wants to be left alone."""
-
-LEFT_ALONE_SECONDS = 1.0
-"""The least time for which a limit is heeded where the exchange names none."""
 
 BUDGET_SECONDS = 60.0
 """After a start or a step of the clock the limits are counted anew; what was spent may be unknown for one window."""
@@ -44,9 +39,6 @@ SPOILING = frozenset(FaultKind) - {
 }
 """After these no answer of 200 tells what it should; damaged fields may be ones that nobody needs."""
 
-HIDING = (FaultKind.HANG, FaultKind.CUT_BEFORE, FaultKind.SERVER_ERROR, FaultKind.HTML_PAGE)
-"""Before these a client does not get to see that the exchange wants to be left alone."""
-
 Kind = tuple[str, str]
 
 
@@ -66,21 +58,20 @@ class CallChecks:
         self._scene = scene
         self._open: defaultdict[Kind, deque[bool]] = defaultdict(deque)
         self._good: dict[Kind, float] = {}
-        self._left_alone_until: dict[Kind, float] = {}
-        self._hidden_at: dict[Kind, float] = {}
+        self._silence = Silence(scene)
 
     def begin(self) -> None:
         """Another engine runs now: what an earlier one read or was told is forgotten."""
         self._good.clear()
         self._open.clear()
-        self._left_alone_until.clear()
+        self._silence.begin()
 
     def take(self, entry: Entry) -> None:
         """A request, a fault, a refusal or an answer."""
         kind = (entry.exchange, str(entry.facts["endpoint"]))
         if entry.kind == "request":
             self._open[kind].append(True)
-            self._check_request(kind)
+            self._check_request(entry, kind)
         elif entry.kind == "fault":
             self._take_fault(kind, str(entry.facts["fault"]))
         elif entry.kind == "refused_request":
@@ -95,14 +86,13 @@ class CallChecks:
         for endpoint in needed:
             self._demand(10, (exchange, endpoint), READ_BEFORE_WORD_SECONDS, what)
 
-    def _check_request(self, kind: Kind) -> None:
+    def _check_request(self, entry: Entry, kind: Kind) -> None:
         exchange, endpoint = kind
         if self._scene.journal is None or self._scene.has_stranger(exchange):
             return
         if endpoint == "create_order":
             self._demand(7, (exchange, "positions"), READ_BEFORE_ORDER_SECONDS, "an order")
-        if endpoint in WAITED_FOR and self._scene.time() < self._left_alone_until.get(kind, NEVER):
-            self._scene.fail(13, f"{exchange}: {endpoint} asked although the exchange wanted to be left alone")
+        self._silence.check(entry)
 
     def _demand(self, rule: int, kind: Kind, limit_seconds: float, what: str) -> None:
         age = self._scene.time() - self._good.get(kind, NEVER)
@@ -116,12 +106,7 @@ class CallChecks:
             self._spoil(kind)
         if fault == FaultKind.SHORT_LIST and kind[1] == "positions":
             self.shortened[kind[0]] = self._scene.time()
-        if fault == FaultKind.RATE_LIMITED:
-            self._left_alone_until[kind] = self._scene.time() + LEFT_ALONE_SECONDS
-        if fault in HIDING:
-            self._hidden_at[kind] = self._scene.time()
-        if self._hidden_at.get(kind, NEVER) >= self._scene.time():
-            self._left_alone_until.pop(kind, None)
+        self._silence.take_fault(*kind, fault)
 
     def _spoil(self, kind: Kind) -> None:
         """The newest request of the kind gets no good answer; faults are drawn right after the request."""
@@ -134,6 +119,7 @@ class CallChecks:
         if is_good and True in waiting:
             waiting.remove(True)
             self._good[kind] = self._scene.time()
+            self._silence.take_answer(*kind)
         elif False in waiting:
             waiting.remove(False)
         elif waiting:
@@ -145,6 +131,7 @@ class CallChecks:
         if not is_limit or entry.facts["detail"] == "on demand":
             return
         self.limited[entry.exchange] += 1
+        self._silence.take_refusal(entry)
         known_since = max(self._scene.engine_since, self._scene.stepped_at)
         is_new = self._scene.time() - known_since < BUDGET_SECONDS
         if self._scene.journal is not None and not is_new and not self._scene.has_stranger(entry.exchange):

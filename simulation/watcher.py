@@ -14,7 +14,7 @@ The numbers are those of the twenty invariants:
 10. while reads fail nothing is decided and nothing confirmed: calls
 11. confirmed means that the exchange showed it: confirmations
 12. an account that nothing troubles is on target, whatever troubles the others: the trial, at every quiet step; twins
-13. no published limit is passed; after a refusal for it, silence: calls
+13. no published limit is passed; after a refusal for it or a ban, silence, lane by lane: calls, silence
 14. decided only under a configuration that was valid; the newest valid one is in force in the end: decisions, trial
 15. a second engine on the same data refuses to start; beside one with data of its own increases stop: orders, trial
 16. nothing is built up on a source that went silent, and one that is too old is flattened, not before: orders, trial

@@ -17,6 +17,7 @@ from core.model.order import OrderIntent, Side
 from core.model.position import MarginMode
 from core.model.standing import Scope, SetStanding, Standing
 from paper.faults import Fault, FaultKind
+from paper.refusals import Reason
 from simulation.actions import Alert, FillDisk, ResendEarlier
 from simulation.calm import CalmCheck
 from simulation.full_disk import Full
@@ -110,7 +111,45 @@ async def pass_a_limit(world: WholeWorld) -> None:
 
 async def ask_on(world: WholeWorld) -> None:
     world.house.faults.add(Fault(FaultKind.RATE_LIMITED, endpoint="tickers"))
-    await ask(world, "tickers?category=linear", 2)
+    await ask(world, "tickers?category=linear")
+    await asyncio.sleep(0.2)
+    await ask(world, "tickers?category=linear")
+
+
+def call(world: WholeWorld, kind: str, endpoint: str, **facts: object) -> None:
+    """The exchange's ledger tells of a call as if it had come."""
+    facts = {"endpoint": endpoint, "symbol": SYMBOL, **facts}
+    world.house.ledger.record(world.house.world.now_ms(), kind, "bybit", "", facts)
+
+
+def ask_after(fault: FaultKind, *calls: tuple[float, str]) -> Breakage:
+    """Calls so many seconds after one for the balance was refused, while the engine sees nothing of it."""
+
+    async def ask_nevertheless(world: WholeWorld) -> None:
+        for kind, facts in (("request", {}), ("fault", {"fault": fault}), ("answer", {"outcome": "403"})):
+            call(world, kind, "balance", **facts)
+        for seconds, endpoint in calls:
+            await asyncio.sleep(seconds)
+            call(world, "request", endpoint)
+            call(world, "answer", endpoint, outcome="200")
+
+    return ask_nevertheless
+
+
+def order_after_a_ban(side: Side) -> Breakage:
+    async def order_nevertheless(world: WholeWorld) -> None:
+        await mean(world, intent(1, side))
+        await ask_after(FaultKind.BANNED, (0.1, "create_order"))(world)
+
+    return order_nevertheless
+
+
+async def ask_before_the_time_that_was_stated(world: WholeWorld) -> None:
+    await asyncio.sleep(-world.house.world.now_ms() % 1000 / 1000)
+    call(world, "request", "balance")
+    call(world, "refused_request", "balance", reason=Reason.RATE_LIMITED, detail="reads")
+    await asyncio.sleep(0.9)
+    call(world, "request", "set_leverage")
 
 
 async def decide_under_an_invalid_configuration(world: WholeWorld) -> None:
@@ -312,6 +351,14 @@ async def stay_off_target(world: WholeWorld) -> None:
         (decide_blindly, {10}),
         (neglect_an_account, {12}),
         (ask_on, {13}),
+        (ask_after(FaultKind.RATE_LIMITED, (0.9, "tickers")), {13}),
+        (ask_after(FaultKind.RATE_LIMITED, (1.1, "set_leverage")), set()),
+        (ask_after(FaultKind.BANNED, (30.0, "markets")), {13}),
+        (ask_after(FaultKind.BANNED, (3.9, "order_history")), {13}),
+        (ask_after(FaultKind.BANNED, (4.1, "order_history"), (0.1, "order_history")), set()),
+        (order_after_a_ban(Side.BUY), {13}),
+        (order_after_a_ban(Side.SELL), set()),
+        (ask_before_the_time_that_was_stated, {13}),
         (pass_a_limit, {13}),
         (decide_under_an_invalid_configuration, {14}),
         (keep_an_old_configuration, {14}),
