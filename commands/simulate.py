@@ -15,7 +15,9 @@ def simulate(
     hours: Annotated[float, typer.Option(min=0.05, help="Simulated hours in all.")] = 4.0,
     seed: Annotated[int, typer.Option(help="Of the first world; the next ones count up.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Worlds at once, one process each.")] = 1,
-    trace: Annotated[bool, typer.Option("--trace", help="Print one world's schedule instead of living it.")] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Print what a world will meet and when, instead of living it.")
+    ] = False,
     crash_points: Annotated[
         bool, typer.Option("--crash-points", help="Stop the machine at every moment of short scenarios instead.")
     ] = False,
@@ -27,10 +29,10 @@ def simulate(
     """Live through worlds of an hour each: alerts, faults, crashes, edits, liquidations; then everything heals.
 
     In every world all rules of truth are checked at every step against the exchanges' own books, and in the end every
-    position must equal its target or name a reason. A world that fails is cut down to the shortest schedule that still
-    fails, with the command that replays it. The report counts which kind of fault met the engine in which state; in
-    runs of 100 hours and more every cell needs 30 hits per 1,000 hours. Exit code 1 if any rule was broken or a cell
-    is thin.
+    position must equal its target or name a reason. A world that fails is cut down, in at most 16 tries, to fewer steps
+    that still fail, shown with the command that replays the whole world. The report counts which kind of fault met the
+    engine in which state; in runs of 100 hours and more every cell needs 30 hits per 1,000 hours. Exit code 1 if any
+    rule was broken or a cell is thin.
 
     Examples:
 
@@ -38,7 +40,7 @@ def simulate(
 
       ./engine simulate --hours 1 --seed 17          one world again
 
-      ./engine simulate --hours 1 --seed 17 --trace  what happens in it
+      ./engine simulate --hours 1 --seed 17 --trace  its schedule: alerts, faults, crashes, edits and their times
 
       ./engine simulate --hours 200 --jobs 2 --json
 

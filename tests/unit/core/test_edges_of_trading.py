@@ -11,7 +11,7 @@ from core.decisions.fold_journal import LOST_ORDERS_REMEMBERED, apply
 from core.decisions.judge_position import PositionJudgement, Whose
 from core.decisions.limit_source import limit_source
 from core.decisions.measure_volatility import Volatility, observe_price
-from core.decisions.pace_retries import RetryPace
+from core.decisions.pace_retries import RetryPace, unsettled_retry_seconds
 from core.decisions.permit_trade import Blocked, permit_trade
 from core.decisions.reconcile import reconcile
 from core.decisions.risk_rules import (
@@ -154,6 +154,24 @@ def test_a_price_read_at_the_same_moment_changes_nothing() -> None:
 
     assert observe_price(seen, D(200), NOW) is seen
     assert observe_price(seen, D(200), later(-0.001)) == Volatility(D(200), later(-0.001))
+
+
+def test_prices_half_a_minute_apart_are_samples_and_the_volatility_is_in_percent() -> None:
+    seen = Volatility(D(100), NOW, D("0.0004"), 1_800.0)
+
+    assert observe_price(seen, D(200), later(29.999)) is seen
+    assert observe_price(seen, D(200), later(30)).price == 200
+    assert seen.daily_percent == 2
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0, 1), (10, 1), (10.001, 3), (-10, 1), (-10.001, 3)])
+def test_a_lost_increase_is_looked_for_each_second_for_ten_seconds_and_then_every_three(
+    seconds: float, pause: float
+) -> None:
+    increase = replace(RECORD, intent=replace(INTENT, reduce_only=False))
+    ledger = SymbolLedger(ACCOUNT, BTC, orders=(increase,))
+
+    assert unsettled_retry_seconds(ledger, later(seconds)) == pause
 
 
 # -- limits ------------------------------------------------------------------------------------------------

@@ -193,6 +193,15 @@ def test_for_a_day_a_position_counts_as_there_again(after: timedelta, whose: Who
     assert judge_position(shrunk, D("0.06"), RULES[BTC], NOW + after).whose is whose
 
 
+@pytest.mark.parametrize(
+    ("held", "whose"), [("0.059", Whose.FOREIGN), ("0.06", Whose.RETURNED), ("0.061", Whose.FOREIGN)]
+)
+def test_one_lot_more_or_less_than_there_was_is_not_there_again(held: str, whose: Whose) -> None:
+    shrunk = apply(HELD, PositionAdopted(BYBIT, BTC, NOW, D("0.02"), ""))
+
+    assert judge_position(shrunk, D(held), RULES[BTC], NOW).whose is whose
+
+
 LOTS = st.integers(-90, 90).map(lambda lots: D(lots) / 1000)
 
 
