@@ -11,6 +11,7 @@ from paper.faults import FaultKind
 from paper.ledger import Entry
 from paper.refusals import Reason
 from simulation.scene import NEVER, Scene
+from simulation.shown import Shown
 from simulation.silence import Silence
 
 READ_BEFORE_ORDER_SECONDS = 30.0
@@ -48,12 +49,14 @@ class CallChecks:
     Attributes:
         oldest: The greatest age of a read seen before an order, a decision or a confirmation.
         limited: How often a published limit was passed, by exchange.
+        shown: What the exchanges showed of prices and worth.
         shortened: By exchange: when its last list of positions was cut off without a word, which no reader can tell.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.oldest: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
+        self.shown = Shown(scene)
         self.shortened: dict[str, float] = {}
         self._scene = scene
         self._open: defaultdict[Kind, deque[bool]] = defaultdict(deque)
@@ -78,7 +81,10 @@ class CallChecks:
             self._spoil(kind)
             self._check_refusal(entry)
         else:
-            self._take_answer(kind, is_good=entry.facts["outcome"] == "200")
+            is_good = entry.facts["outcome"] == "200"
+            self._take_answer(kind, is_good=is_good)
+            if is_good:
+                self.shown.take_answer(entry.exchange, entry.account, kind[1])
 
     def check_word(self, exchange: str, what: str, *, needs_value: bool, needs_price: bool) -> None:
         """10: nothing is decided or confirmed for an account whose reads fail."""

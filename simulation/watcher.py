@@ -3,10 +3,12 @@
 The numbers are those of the twenty invariants:
 
  1. one unsettled increase and beside it one unsettled reduction a symbol; nothing that may arrive is given up: orders
- 2. a target is worth at most value x depth x leverage, an increase never exceeds its target: decisions, fills
+ 2. a target is worth at most value x depth x leverage, by the exchange's own value and price of a moment ago; an
+    increase never exceeds its target: decisions, fills
  3. after healing every position equals its target or names a reason: the trial, with its time
  4. an alert is answered 200, and what was is in the record exactly once, also after restarts: the trial
- 5. the newest answered alert is in force; an earlier one, sent again, changes nothing: the trial
+ 5. the newest answered alert is in force, in the engine too; an earlier one, sent again, changes nothing: the trial,
+    and what a source's file says at every step
  6. a reduction only reduces and says so: orders, fills
  7. no order without a good read of positions a moment before, nor with numbers that are none: calls, orders, decisions
  8. leverage and margin mode are as meant: fills of increases

@@ -66,10 +66,19 @@ class WordChecks:
         if not (equity.is_finite() and price.is_finite() and equity > ZERO and price > ZERO):
             self._scene.fail(7, f"a target sized with a value or price that is none: {facts}")
             return
+        self._check_sources_of_size(place_told(facts), equity, price)
         worth = abs(Decimal(str(facts["quantity"]))) * price
         most = equity * abs(Decimal(str(facts["depth"]))) * Decimal(str(facts["leverage"]))
         if worth > most:
             self._scene.fail(2, f"a target worth {worth:.2f} USDT where {most:.2f} are asked: {facts}")
+
+    def _check_sources_of_size(self, place: Place, equity: Decimal, price: Decimal) -> None:
+        """2: value and price are those that the exchange itself had a moment ago."""
+        exchange, shown = place[0].exchange, self._calls.shown
+        for name, symbol, number in (("an account worth", "", equity), ("a price of", str(place[1]), price)):
+            if not shown.was_shown(exchange, symbol, number):
+                told = f"{name} {plain(number)}, where {exchange} showed {shown.lately(exchange, symbol)}"
+                self._scene.fail(2, f"{place}: a target sized with {told}")
 
     def _check_decision(self, facts: Mapping[str, object]) -> None:
         """10: decided from good reads; 14: under a configuration that was valid."""

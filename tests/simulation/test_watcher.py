@@ -316,6 +316,30 @@ async def size_beyond_what_is_asked(world: WholeWorld) -> None:
     world.watcher.tell("target decided", account="bybit", symbol=SYMBOL, **facts)
 
 
+def size_by(price: str = "1", equity: str = "1") -> Breakage:
+    async def size_by_another_number_than_the_exchange_s(world: WholeWorld) -> None:
+        assert world.engine
+        made = world.engine.journal.ledger(BYBIT, Symbol(SYMBOL)).decision
+        assert made is not None
+        assert made.price is not None
+        assert made.equity is not None
+        facts = NEXT_DECISION | {"price": made.price * Decimal(price), "equity": made.equity * Decimal(equity)}
+        world.watcher.tell("target decided", account="bybit", symbol=SYMBOL, **facts)
+
+    return size_by_another_number_than_the_exchange_s
+
+
+async def hear_nothing_new(world: WholeWorld) -> None:
+    check = StaleCheck(world)
+    check.look()
+    assert world.watcher.seen["source's words"] == 1
+    assert world.watcher.violations == []
+    assert world.engine
+    setattr(world.engine.manager, "_read_frames", list)  # noqa: B010 - it hears of no file any more
+    await more(world)
+    check.look()
+
+
 async def stay_off_target(world: WholeWorld) -> None:
     for task in asyncio.all_tasks():
         if task.get_name() == "bybit":
@@ -333,10 +357,14 @@ async def stay_off_target(world: WholeWorld) -> None:
         (give_up_too_early, {1}),
         (trade(intent(1, quantity="9")), {2}),
         (size_beyond_what_is_asked, {2}),
+        (size_by(), set()),
+        (size_by(price="1.0001"), {2}),
+        (size_by(equity="0.9999"), {2}),
         (stay_off_target, {3}),
         (forget_the_record, {4}),
         (take_an_earlier_alert_again, {5}),
         (forget_the_newest_alert, {5}),
+        (hear_nothing_new, {5}),
         (trade(intent(1, Side.SELL, quantity="9")), {6}),
         (send_blindly, {7}),
         (size_by_nothing, {7}),

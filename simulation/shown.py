@@ -1,0 +1,48 @@
+"""What every exchange showed lately of prices and of an account's worth, in its own numbers."""
+
+from collections import defaultdict, deque
+from decimal import Decimal
+
+from simulation.scene import Scene, unified
+
+SHOWN_SECONDS = 20.0
+"""So old may be what a target is sized from."""
+
+ROUNDED_SHARE = Decimal("0.000001")
+"""By so much an exchange may round what it tells."""
+
+PRICES, WORTH = "tickers", "balance"
+
+
+class Shown:
+    """Remembers the exchange's own numbers of the moments at which it answered."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._told: defaultdict[tuple[str, str], deque[tuple[float, Decimal]]] = defaultdict(deque)
+
+    def take_answer(self, exchange: str, account: str, endpoint: str) -> None:
+        """An answer of 200 left the exchange, made a moment ago."""
+        venue = self._scene.house.exchanges[exchange]
+        if endpoint == PRICES:
+            for name, market in venue.markets.items():
+                self._remember(exchange, unified(market.coin), venue.quote(name).last)
+        elif endpoint == WORTH and account in venue.accounts:
+            self._remember(exchange, "", venue.balance(venue.accounts[account]).equity)
+
+    def was_shown(self, exchange: str, symbol: str, number: Decimal) -> bool:
+        """Whether the exchange showed this price of a symbol lately, or this worth of the account, without a symbol."""
+        since = self._scene.time() - SHOWN_SECONDS
+        told = self._told[exchange, symbol]
+        return any(at >= since and abs(number - true) <= true * ROUNDED_SHARE for at, true in told)
+
+    def lately(self, exchange: str, symbol: str) -> str:
+        """The last number shown, for messages."""
+        told = self._told[exchange, symbol]
+        return f"{told[-1][1]:f}" if told else "nothing"
+
+    def _remember(self, exchange: str, symbol: str, number: Decimal) -> None:
+        told, now = self._told[exchange, symbol], self._scene.time()
+        told.append((now, number))
+        while told[0][0] < now - SHOWN_SECONDS:
+            told.popleft()
