@@ -6,6 +6,8 @@ from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from simulation.processes import ProcessLoop
+
 T = TypeVar("T")
 
 TURN_SECONDS = 1e-6
@@ -54,7 +56,7 @@ class _NeverBlockingSelector(selectors.BaseSelector):
         return self._real.get_map()
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(ProcessLoop):
     """A loop on which an hour of waiting takes no time."""
 
     def __init__(self, grace_seconds: float = 0.0, start_seconds: float = 0.0) -> None:

@@ -43,6 +43,7 @@ from paper.house import PaperHouse
 from paper.ledger import Entry
 from simulation.call_checks import CallChecks
 from simulation.order_checks import OrderChecks
+from simulation.processes import is_from_the_dead
 from simulation.scene import Scene, Violation
 from simulation.states import Place, States
 from simulation.word_checks import WordChecks, place_told
@@ -150,7 +151,7 @@ class Watcher:
 
     def _observe(self, entry: Entry) -> None:
         self.seen[entry.kind] += 1
-        if entry.kind in CALLS:
+        if entry.kind in CALLS and not is_from_the_dead():
             self.calls.take(entry)
         if entry.kind == "fault":
             self._take_fault(entry)

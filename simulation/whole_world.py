@@ -7,11 +7,12 @@ virtual, and what the poller and the adapters reach are the exchanges and the SN
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from config.account_switches import AccountSwitches
@@ -35,6 +36,7 @@ from paper.sn8_world import Sn8World
 from signal_endpoints.in_process import Answer
 from simulation.aiming import Aims
 from simulation.full_disk import FullDisk
+from simulation.processes import DistantHouse, Process, Voice
 from simulation.scene import unified
 from simulation.services import SN8_KEY, Service, Services
 from simulation.trading_view import TradingView
@@ -87,6 +89,7 @@ class _RunningEngine:
     switching: "asyncio.Task[None]"
     exchanges: Sequence[Exchange]
     lock: EngineLock
+    process: Process
 
 
 class WholeWorld:
@@ -106,7 +109,7 @@ class WholeWorld:
         self.plan = plan
         self.home = Home(folder)
         self.clock = VirtualClock(loop)
-        self.house = PaperHouse(self.clock, seed=plan.seed, coins=plan.coins)
+        self.house: PaperHouse = DistantHouse(self.clock, seed=plan.seed, coins=plan.coins)
         for name in plan.exchanges:
             self.house.exchanges[name].effects = Effects(largest_page=plan.page_rows)
         self.watcher = Watcher(self.house, self.clock.seconds, self.clock.now)
@@ -121,6 +124,7 @@ class WholeWorld:
         self.trading_view = TradingView(self.clock)
         self._epochs = random.Random(f"epochs {plan.seed}")
         self._running: _RunningEngine | None = None
+        self._dead: list[_RunningEngine] = []
         self._left_hash = ""
         self._write_config()
 
@@ -212,6 +216,7 @@ class WholeWorld:
         finally:
             for service in Service:
                 await self.services.stop(service)
+            await self._dispose_of_dead()
 
     async def start_engine(self) -> Engine:
         """The engine over the home as it is on disk, running from now on.
@@ -231,45 +236,66 @@ class WholeWorld:
             )
             for account in map(AccountId, self.plan.exchanges)
         ]
+        process = Process()
+        voice = Voice(process, self.telemetry)
         exchanges = {
-            settings.account: connect_paper(settings, self.house, self.clock, self.telemetry) for settings in accounts
+            settings.account: process.call(partial(connect_paper, settings, self.house, self.clock, voice))
+            for settings in accounts
         }
         lock = EngineLock(self.home.engine_lock)
         lock.__enter__()
         epoch = f"{self._epochs.getrandbits(128):032x}"
         try:
-            engine = Engine(self.home, accounts, World(self.clock, self.telemetry, commit_inline, epoch, exchanges))
+            world = World(self.clock, voice, commit_inline, epoch, exchanges)
+            engine = process.call(partial(Engine, self.home, accounts, world))
         except BaseException:
             lock.__exit__(None, None, None)
             raise
         stop = asyncio.Event()
         tasks = (
-            asyncio.create_task(engine.run(stop)),
-            asyncio.create_task(follow_switches(switches, engine.workers, self.telemetry)),
+            process.begin(engine.run(stop)),
+            process.begin(follow_switches(switches, engine.workers, voice)),
         )
-        self._running = _RunningEngine(engine, stop, *tasks, list(exchanges.values()), lock)
+        self._running = _RunningEngine(engine, stop, *tasks, list(exchanges.values()), lock, process)
         self._hide_keys()
         self._compare_journals(engine.journal)
         self.watcher.watch(engine.journal, lambda account: account in engine.passes.last)
         return engine
 
     async def stop_engine(self, *, is_crash: bool = False) -> None:
-        """Stop the engine: as asked, or by forgetting everything but the disk."""
+        """Stop the engine: as asked, or in mid-step, so that only the disk remembers it."""
         running, self._running = self._running, None
         if running is None:
             return
-        running.stop.set()
         if is_crash:
-            running.task.cancel()
-        await asyncio.gather(running.task, return_exceptions=is_crash)
+            self._kill(running)
+            return
+        running.stop.set()
+        await running.task
         await _end(running.switching)
         self.watcher.watch(None)
-        is_orderly = not is_crash and not running.engine.journal.problem()
-        self._left_hash = running.engine.journal.state_hash() if is_orderly else ""
+        self._left_hash = "" if running.engine.journal.problem() else running.engine.journal.state_hash()
         for exchange in running.exchanges:
             await exchange.close()
         running.engine.close()
         running.lock.__exit__(None, None, None)
+
+    def _kill(self, running: _RunningEngine) -> None:
+        """The engine's process dies at this moment; its journal stays as it is written, its log not yet merged."""
+        running.process.kill()
+        self._dead.append(running)
+        self.watcher.watch(None)
+        self._left_hash = ""
+        with as_written(self.home.journal):
+            running.engine.close()
+        running.lock.__exit__(None, None, None)
+
+    async def _dispose_of_dead(self) -> None:
+        dead, self._dead = self._dead, []
+        for one in dead:
+            await one.process.dispose()
+            for exchange in one.exchanges:
+                await exchange.close()
 
     def _hide_keys(self) -> None:
         """Let the checks know what must never be told."""
@@ -300,6 +326,16 @@ class WholeWorld:
                 yield await self.start_engine()
             finally:
                 await self.stop_engine()
+
+
+@contextmanager
+def as_written(journal: Path) -> Iterator[None]:
+    """Leave a journal and its log as they are now, whatever closing them in the block does to them."""
+    paths = [journal, journal.with_name(f"{journal.name}-wal")]
+    contents = {path: path.read_bytes() for path in paths if path.exists()}
+    yield
+    for path, content in contents.items():
+        path.write_bytes(content)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
