@@ -120,7 +120,7 @@ class FreeDisk:
 
 @dataclass(frozen=True, slots=True)
 class StopService:
-    """The endpoint or the poller stops."""
+    """The endpoint or the poller stops; half of them as asked, half in mid-step."""
 
     service: Service
 
@@ -167,7 +167,12 @@ class Operate:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The engine is stopped and started again; a crash forgets everything but the disk."""
+    """The engine is stopped and started again.
+
+    Attributes:
+        is_crash: It dies in mid-step, and everything but the disk is forgotten; half of the crashes are power cuts,
+            which take endpoint and poller along and what was not synced.
+    """
 
     is_crash: bool
 

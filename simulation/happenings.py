@@ -188,7 +188,10 @@ class Happenings:
                 house.move_price(symbol.removesuffix("USDT"), factor=factor)
 
     async def _restart(self, *, is_crash: bool) -> None:
-        await self._world.stop_engine(is_crash=is_crash)
+        if is_crash and self._world.draw("power cut"):
+            await self._world.crash_machine()
+        else:
+            await self._world.stop_engine(is_crash=is_crash)
         await self.start()
 
     async def start(self) -> None:

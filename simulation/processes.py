@@ -110,7 +110,7 @@ class ProcessLoop(asyncio.SelectorEventLoop):
             if process is None or not process.is_dead or handle.cancelled():
                 continue
             if not isinstance(handle, asyncio.TimerHandle):
-                process.keep_step(asyncio.Handle(handle._callback, handle._args, self, handle._context))  # noqa: SLF001
+                process.keep_step(asyncio.Handle(handle._callback, handle._args, self, handle._context))  # noqa: SLF001 - as above
             handle.cancel()
 
 

@@ -50,6 +50,8 @@ class Surroundings:
                 self._fill(full)
             case FreeDisk():
                 await self.free_disk()
+            case StopService(service=service) if world.draw("service crash"):
+                world.services.crash(service)
             case StopService(service=service):
                 await world.services.stop(service)
             case StartService(service=service):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.model.money import ZERO
-from signal_endpoints.in_process import Answer, request
+from signal_endpoints.in_process import Answer
 from signal_processors.tradingview_lane import PAIR_SECONDS, RESEND_SECONDS, Verdict
 from simulation.services import Service, Services
 from simulation.virtual_time import VirtualClock
@@ -99,7 +99,7 @@ class TradingView:
         """Post a body; while no endpoint runs, the gateway in front of it answers."""
         if not services.is_up(Service.ENDPOINT):
             return Answer(GATEWAY_ANSWERS, {}, b"")
-        return await request(services.webhook, body)
+        return await services.post(body)
 
 
 def _result(answer: Answer) -> str:

@@ -77,7 +77,7 @@ def run_trial(plan: Plan, steps: Sequence[Step], watch: Callable[[float], None] 
 
 async def _live(folder: Path, plan: Plan, steps: Sequence[Step], watch: Callable[[float], None]) -> Verdict:
     world = WholeWorld(folder, plan)
-    with world.disk.listening():
+    with world.disk.listening(), world.syncs.listening():
         return await _live_in(world, steps, watch)
 
 

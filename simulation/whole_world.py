@@ -36,6 +36,7 @@ from paper.sn8_world import Sn8World
 from signal_endpoints.in_process import Answer
 from simulation.aiming import Aims
 from simulation.full_disk import FullDisk
+from simulation.power_cut import Syncs
 from simulation.processes import DistantHouse, Process, Voice
 from simulation.scene import unified
 from simulation.services import SN8_KEY, Service, Services
@@ -45,6 +46,7 @@ from simulation.watcher import Watcher
 
 EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 DEFAULT_WEIGHT = Decimal("0.2")
+EVEN = 0.5
 MINERS = 12
 MINERS_HISTORY = timedelta(days=30)
 """Half of what the made network has elsewhere: enough for miners to qualify, and all of it is read every minute."""
@@ -101,6 +103,7 @@ class WholeWorld:
         services: The endpoint and the poller.
         trading_view: Sends the alerts.
         disk: Under the home; it may fill up.
+        syncs: What of the home outlives a power cut.
         mapped: TradingView's symbols that the mapping names.
     """
 
@@ -120,6 +123,7 @@ class WholeWorld:
         )
         self.services = Services(self.home, self.clock, self.telemetry, self.sn8, plan.seed)
         self.disk = FullDisk(folder)
+        self.syncs = Syncs(folder)
         self.mapped: frozenset[str] = frozenset(plan.symbols)
         self.trading_view = TradingView(self.clock)
         self._epochs = random.Random(f"epochs {plan.seed}")
@@ -290,8 +294,23 @@ class WholeWorld:
             running.engine.close()
         running.lock.__exit__(None, None, None)
 
+    async def crash_machine(self) -> None:
+        """Cut the power: engine, endpoint and poller die at once, and what is not synced is lost; both start again."""
+        running = [service for service in Service if self.services.is_up(service)]
+        await self.stop_engine(is_crash=True)
+        for service in running:
+            self.services.crash(service)
+        self.syncs.cut_power()
+        for service in running:
+            await self.services.start(service)
+
+    def draw(self, what: str) -> bool:
+        """A coin's toss that follows from the seed and the moment alone, so that a schedule may be cut short."""
+        return random.Random(f"{what} {self.plan.seed} {self.clock.seconds():.3f}").random() < EVEN
+
     async def _dispose_of_dead(self) -> None:
         dead, self._dead = self._dead, []
+        await self.services.dispose_of_dead()
         for one in dead:
             await one.process.dispose()
             for exchange in one.exchanges:

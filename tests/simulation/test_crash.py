@@ -1,6 +1,7 @@
 """A crash of a simulated engine: nothing of it acts any more, and only what it wrote is left."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 from paper.faults import Fault, FaultKind
 from paper.ledger import Entry
 from simulation.scene import Violation
+from simulation.services import Service
 from simulation.virtual_time import run_virtually
 from simulation.whole_world import Plan, WholeWorld
 
@@ -83,3 +85,56 @@ def test_what_the_exchange_had_received_is_processed_and_its_answer_is_lost(tmp_
 
     assert {"order", "fill", "answer"} <= {entry.kind for entry in seen.entries}
     assert seen.violations == []
+
+
+def test_a_power_cut_takes_every_service_and_what_is_not_synced(tmp_path: Path) -> None:
+    async def main() -> tuple[list[str], list[bool]]:
+        world = WholeWorld(tmp_path, Plan(2, symbols=("BTCUSDT",), exchanges=("bybit",)))
+        with world.syncs.listening():
+            async with world.running():
+                before = world.services.webhook
+                await world.alert("BTCUSDT", Decimal("0.5"))
+                await asyncio.sleep(5)
+                (tmp_path / "unsynced").write_text("a view")
+                (tmp_path / "synced").write_text("kept")
+                with (tmp_path / "synced").open() as file:
+                    os.fsync(file.fileno())
+                await world.crash_machine()
+                contents = [(tmp_path / name).read_text() for name in ("synced", "unsynced")]
+                signals = world.services.webhook.processor.frame().signals
+                is_engine_dead = world.engine is None
+                await world.start_engine()
+                return contents, [
+                    is_engine_dead,
+                    world.services.webhook is not before,
+                    all(world.services.is_up(service) for service in Service),
+                    [signal.depth for signal in signals] == [Decimal("0.5")],
+                ]
+
+    contents, facts = run_virtually(main())
+
+    assert contents == ["kept", ""]
+    assert facts == [True] * 4
+
+
+def contents_of(folder: Path) -> list[bytes]:
+    """Of every file."""
+    return [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def test_a_service_that_crashed_writes_nothing_more(tmp_path: Path) -> None:
+    async def main() -> tuple[int, list[bytes]]:
+        world = WholeWorld(tmp_path, Plan(2, symbols=("BTCUSDT",), exchanges=("bybit",)))
+        async with world.serving():
+            await asyncio.sleep(5)
+            for service in Service:
+                world.services.crash(service)
+            kept = contents_of(tmp_path)
+            await asyncio.sleep(120)
+            later = contents_of(tmp_path)
+            return len(kept), [one for one in later if one not in kept]
+
+    files, changed = run_virtually(main())
+
+    assert files > 3
+    assert changed == []
