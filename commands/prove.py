@@ -118,11 +118,13 @@ def _try_crash_points(evidence: "Evidence", jobs: int) -> tuple[bool, str]:
 def _plant(evidence: "Evidence", jobs: int) -> tuple[bool, str]:
     from concurrent.futures import ThreadPoolExecutor
 
-    from simulation.planted import CAUGHT_BY_NOBODY, PLANTED, Planted, catch
+    from simulation.planted import CAUGHT_BY_NOBODY, PLANTED, Planted
+    from simulation.planting import catch
 
     def row_of(bug: Planted) -> dict[str, Any]:
         one = catch(bug)
-        return {"number": bug.number, "bug": bug.name, "by": one.by, "told": one.told, "cpu_seconds": one.cpu_seconds}
+        told = {"is_caught": one.is_caught, "by": one.by, "told": one.told, "cpu_seconds": one.cpu_seconds}
+        return {"number": bug.number, "bug": bug.name, **told}
 
     # Each bug lives in a process of its own; these threads only wait for one.
     with ThreadPoolExecutor(jobs) as pool:
@@ -130,7 +132,7 @@ def _plant(evidence: "Evidence", jobs: int) -> tuple[bool, str]:
             pool.map(lambda bug: evidence.piece(f"planted-{bug.name.replace(' ', '-')}", lambda: row_of(bug)), PLANTED)
         )
     evidence.write("planted", rows)
-    missed = [row["bug"] for row in rows if not row["by"]]
+    missed = [row["bug"] for row in rows if not row["is_caught"]]
     is_passed = set(missed) <= set(CAUGHT_BY_NOBODY)
     return is_passed, f"{len(rows) - len(missed)} of {len(rows)} caught{''.join(f'; not: {name}' for name in missed)}"
 

@@ -2,16 +2,15 @@
 
 import pytest
 
-from simulation.aimed import AIMED
-from simulation.catching import SLOW
+from simulation.catching import LIVES, SLOW
 from simulation.trial import run_trial
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.mark.parametrize("name", [name for name in AIMED if name not in SLOW])
+@pytest.mark.parametrize("name", [name for name in LIVES if name not in SLOW])
 def test_an_aimed_life_breaks_no_rule(name: str) -> None:
-    verdict = run_trial(AIMED[name].plan, AIMED[name].steps)
+    verdict = run_trial(LIVES[name].plan, LIVES[name].steps)
 
     assert verdict.violations == ()
     assert verdict.seconds > 0
@@ -20,4 +19,4 @@ def test_an_aimed_life_breaks_no_rule(name: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("name", sorted(SLOW))
 def test_a_long_aimed_life_breaks_no_rule(name: str) -> None:
-    assert run_trial(AIMED[name].plan, AIMED[name].steps).violations == ()
+    assert run_trial(LIVES[name].plan, LIVES[name].steps).violations == ()
