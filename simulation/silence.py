@@ -136,9 +136,14 @@ class Silence:
         return any(one.intent.reduce_only for one in ledger.unsettled)
 
     def _refuse(self, exchange: str, endpoint: str, seconds: float) -> None:
-        if seconds > 0.0:
-            now = self._scene.time()
-            self._refusals.setdefault(_limit_of(exchange, endpoint), []).append(_Refusal(endpoint, now, now + seconds))
+        if seconds <= 0.0:
+            return
+        now = self._scene.time()
+        known = self._refusals.setdefault(_limit_of(exchange, endpoint), [])
+        # A call that meets a limit and a ban at once is answered with the limit, which is the shorter.
+        same = [one for one in known if (one.endpoint, one.at) == (endpoint, now)]
+        until = min([now + seconds, *(one.until for one in same)])
+        known[:] = [*(one for one in known if one not in same), _Refusal(endpoint, now, until)]
 
     def _stated_seconds(self, entry: Entry) -> float:
         """What the exchange says: when its window ends."""

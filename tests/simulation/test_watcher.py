@@ -1,7 +1,7 @@
 """The checker's own test: each check is shown a world in which its rule is broken, and says which."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -122,12 +122,14 @@ def call(world: WholeWorld, kind: str, endpoint: str, **facts: object) -> None:
     world.house.ledger.record(world.house.world.now_ms(), kind, "bybit", "", facts)
 
 
-def ask_after(fault: FaultKind, *calls: tuple[float, str]) -> Breakage:
+def ask_after(*faults: FaultKind, calls: Sequence[tuple[float, str]]) -> Breakage:
     """Calls so many seconds after one for the balance was refused, while the engine sees nothing of it."""
 
     async def ask_nevertheless(world: WholeWorld) -> None:
-        for kind, facts in (("request", {}), ("fault", {"fault": fault}), ("answer", {"outcome": "403"})):
-            call(world, kind, "balance", **facts)
+        call(world, "request", "balance")
+        for fault in faults:
+            call(world, "fault", "balance", fault=fault)
+        call(world, "answer", "balance", outcome="403")
         for seconds, endpoint in calls:
             await asyncio.sleep(seconds)
             call(world, "request", endpoint)
@@ -139,7 +141,7 @@ def ask_after(fault: FaultKind, *calls: tuple[float, str]) -> Breakage:
 def order_after_a_ban(side: Side) -> Breakage:
     async def order_nevertheless(world: WholeWorld) -> None:
         await mean(world, intent(1, side))
-        await ask_after(FaultKind.BANNED, (0.1, "create_order"))(world)
+        await ask_after(FaultKind.BANNED, calls=[(0.1, "create_order")])(world)
 
     return order_nevertheless
 
@@ -379,11 +381,12 @@ async def stay_off_target(world: WholeWorld) -> None:
         (decide_blindly, {10}),
         (neglect_an_account, {12}),
         (ask_on, {13}),
-        (ask_after(FaultKind.RATE_LIMITED, (0.9, "tickers")), {13}),
-        (ask_after(FaultKind.RATE_LIMITED, (1.1, "set_leverage")), set()),
-        (ask_after(FaultKind.BANNED, (30.0, "markets")), {13}),
-        (ask_after(FaultKind.BANNED, (3.9, "order_history")), {13}),
-        (ask_after(FaultKind.BANNED, (4.1, "order_history"), (0.1, "order_history")), set()),
+        (ask_after(FaultKind.RATE_LIMITED, calls=[(0.9, "tickers")]), {13}),
+        (ask_after(FaultKind.RATE_LIMITED, calls=[(1.1, "set_leverage")]), set()),
+        (ask_after(FaultKind.BANNED, calls=[(30.0, "markets")]), {13}),
+        (ask_after(FaultKind.BANNED, calls=[(3.9, "order_history")]), {13}),
+        (ask_after(FaultKind.BANNED, calls=[(4.1, "order_history"), (0.1, "order_history")]), set()),
+        (ask_after(FaultKind.BANNED, FaultKind.RATE_LIMITED, calls=[(1.1, "tickers")]), set()),
         (order_after_a_ban(Side.BUY), {13}),
         (order_after_a_ban(Side.SELL), set()),
         (ask_before_the_time_that_was_stated, {13}),
