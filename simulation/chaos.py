@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from core.model.standing import Verb
@@ -34,7 +35,7 @@ from simulation.actions import (
     StepClock,
     StopService,
 )
-from simulation.aimed_chaos import AimedChaos
+from simulation.aimed_chaos import FIELDS, NONSENSE, REASONS_ON_ORDERS, REASONS_ON_READS, AimedChaos
 from simulation.coverage import ON_ORDERS_ALONE
 from simulation.full_disk import Full
 from simulation.services import Service
@@ -45,6 +46,8 @@ MEAN_GAP_SECONDS = 45.0
 FIRST_SECONDS = 5.0
 RESENT_SHARE = 0.04
 STRANGER_SECONDS = 20.0
+EDITED_IN_TROUBLE_SHARE = 0.5
+"""So many edits of weights and mapping come together with a fault."""
 
 LOOKUPS = ("order", "open_orders", "order_history")
 """Where an order is asked for by its id; the exchanges differ."""
@@ -78,6 +81,13 @@ KINDS_ON_ORDERS = (
     FaultKind.ACCEPTED_LATE,
     FaultKind.LATENCY,
 )
+KINDS_ON_ACCESS = (FaultKind.BANNED, FaultKind.CLOCK_SKEW, FaultKind.REVOKED_KEY)
+"""These shut a whole exchange now and then, until it is healed."""
+
+KINDS_OF_WORDS = (FaultKind.REFUSED, FaultKind.WRONG_FIELD, FaultKind.MISSING_FIELD)
+"""These speak of one thing in the exchange's own words and fields."""
+
+CLOCK_SKEW_SECONDS = 90.0
 
 
 class Chaos:
@@ -92,6 +102,9 @@ class Chaos:
             (self._resend, 3),
             (self._fault_on_order, 14),
             (self._fault_on_read, 12),
+            (self._fault_on_access, 2),
+            (self._fault_of_words, 3),
+            (self._deleveraging, 1),
             (Heal, 4),
             (self._foreign_trade, 2),
             (self._liquidation, 1),
@@ -129,20 +142,31 @@ class Chaos:
     def _consequences(self, action: Action) -> Sequence[tuple[float, Action]]:
         """What comes after an action, so that it does not stay so for ever."""
         wait = self._chance.uniform(20.0, 90.0)
+        follows: Sequence[tuple[float, Action]] = []
         match action:
             case Alert(symbol=symbol) if self._chance.random() < RESENT_SHARE:
                 # TradingView sends again within seconds what it thinks was not taken; newer ones may come between.
-                return [(3.0, Alert(symbol, self._depth(symbol))), (6.0, ResendEarlier(symbol))]
-            case StopService(service=service):
-                return [(wait if service is Service.ENDPOINT else 4 * wait, StartService(service))]
-            case FillDisk():
-                return [(2.0, self._alert()), (wait / 2, self._restart()), (wait, FreeDisk())]
+                follows = [(3.0, Alert(symbol, self._depth(symbol))), (6.0, ResendEarlier(symbol))]
+            case Break(fault=fault) if fault.count is None:
+                follows = [(wait, Heal())]
+            case EditWeights():
+                follows = self._trouble_beside_an_edit()
             case SpoilMapping() | EditMapping():
-                return [(1.0, self._alert()), (wait, EditMapping({name: name for name in self._plan.symbols}))]
+                mended = EditMapping({name: name for name in self._plan.symbols})
+                follows = [*self._trouble_beside_an_edit(), (1.0, self._alert()), (wait, mended)]
+            case StopService(service=service):
+                follows = [(wait if service is Service.ENDPOINT else 4 * wait, StartService(service))]
+            case FillDisk():
+                follows = [(2.0, self._alert()), (wait / 2, self._restart()), (wait, FreeDisk())]
             case RunStranger(exchange=exchange):
-                return [(100.0 + wait, Operate(Verb.RESUME, exchange))]
-            case _:
-                return []
+                follows = [(100.0 + wait, Operate(Verb.RESUME, exchange))]
+        return follows
+
+    def _trouble_beside_an_edit(self) -> Sequence[tuple[float, Action]]:
+        """Now and then what is edited must be carried out through a fault of the same moment."""
+        if self._chance.random() >= EDITED_IN_TROUBLE_SHARE:
+            return []
+        return [(0.0, self._chance.choice((self._fault_on_order, self._fault_on_read))())]
 
     def _symbol(self) -> str:
         return self._chance.choice(list(self._plan.symbols))
@@ -176,6 +200,31 @@ class Chaos:
         kind = self._chance.choice(KINDS_ON_READS)
         endpoint = "positions" if kind in (FaultKind.STALE_POSITIONS, FaultKind.SHORT_LIST) else ""
         return Break(self._fault(kind, endpoint or self._chance.choice(READS)))
+
+    def _fault_on_access(self) -> Action:
+        """One kind of call is shut out a few times, or everything for a while."""
+        kind = self._chance.choice(KINDS_ON_ACCESS)
+        endpoint = self._chance.choice(("", "create_order", "positions", "balance"))
+        if kind is FaultKind.CLOCK_SKEW and not endpoint:
+            # An exchange whose own clock leaps and leaps back dates orders that nobody can date again.
+            endpoint = "positions"
+        fault = self._fault(kind, endpoint)
+        seconds = self._chance.choice((-CLOCK_SKEW_SECONDS, CLOCK_SKEW_SECONDS))
+        return Break(replace(fault, seconds=seconds, count=fault.count if endpoint else None, skip=0))
+
+    def _fault_of_words(self) -> Action:
+        kind = self._chance.choice(KINDS_OF_WORDS)
+        endpoint = self._chance.choice(("create_order", *READS))
+        fault = self._fault(kind, endpoint)
+        if kind is FaultKind.REFUSED:
+            reasons = REASONS_ON_ORDERS if endpoint == "create_order" else REASONS_ON_READS
+            return Break(replace(fault, reason=self._chance.choice(reasons)))
+        return Break(replace(fault, field=FIELDS[endpoint][fault.exchange], value=self._chance.choice(NONSENSE)))
+
+    def _deleveraging(self) -> Action:
+        """Part of a winner is taken just before an order for it is processed."""
+        fault = self._fault(FaultKind.DELEVERAGING, "create_order")
+        return Break(replace(fault, symbol=self._symbol(), quantity=Decimal(self._chance.choice((1, 100))), count=1))
 
     def _fault(self, kind: FaultKind, endpoint: str) -> Fault:
         seconds = {FaultKind.LATE: 12.0, FaultKind.STALE_POSITIONS: 2.0, FaultKind.ACCEPTED_LATE: 1.5}
