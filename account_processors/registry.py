@@ -45,6 +45,11 @@ class _Shared:
 _SHARED: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _Shared]] = WeakKeyDictionary()
 
 
+def forget_shared() -> None:
+    """Let what is connected on this loop from now on share nothing with what was before, as in a new process."""
+    _SHARED.pop(asyncio.get_running_loop(), None)
+
+
 def connect(
     settings: AccountSettings,
     clock: Clock,

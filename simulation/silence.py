@@ -126,7 +126,9 @@ class Silence:
         """When a call may go out again."""
         if endpoint not in LOOK_UPS:
             return one.until
-        return NEVER if self._looked.get(limit, NEVER) > one.at else min(one.until, one.at + LOOK_UP_SECONDS)
+        if self._looked.get(limit, NEVER) >= one.at:
+            return NEVER
+        return min(one.until, one.at + LOOK_UP_SECONDS)
 
     def _is_reduction(self, entry: Entry) -> bool:
         """Whether a call may be an order that only makes a position smaller; the journal knows it before it is sent."""

@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
+from account_processors.registry import forget_shared
 from config.accounts import AccountMode, AccountSettings
 from config.files import format_json, write_atomically
 from config.home import Home
@@ -41,6 +42,7 @@ class Stranger:
         """Start, follow one depth for so long, and stop."""
         self._write_files(symbol, depth)
         settings = AccountSettings(AccountId(exchange), AccountMode.PAPER, is_armed=True, adopt_on_first_start=True)
+        forget_shared()
         connection = connect_paper(settings, self._house, self._clock, self.told)
         world = World(self._clock, self.told, commit_inline, epoch, {settings.account: connection})
         engine = Engine(self._home, [settings], world)

@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from account_processors.registry import forget_shared
 from config.account_switches import AccountSwitches
 from config.accounts import AccountMode, AccountSettings
 from config.files import PRIVATE_MODE, format_json, write_atomically
@@ -242,6 +243,7 @@ class WholeWorld:
         ]
         process = Process()
         voice = Voice(process, self.telemetry)
+        forget_shared()
         exchanges = {
             settings.account: process.call(partial(connect_paper, settings, self.house, self.clock, voice))
             for settings in accounts
