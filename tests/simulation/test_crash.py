@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from core.model.identity import AccountId, Symbol
 from paper.faults import Fault, FaultKind
 from paper.ledger import Entry
 from simulation.scene import Violation
@@ -138,3 +139,18 @@ def test_a_service_that_crashed_writes_nothing_more(tmp_path: Path) -> None:
 
     assert files > 3
     assert changed == []
+
+
+def test_an_engine_waits_for_nothing_that_a_dead_one_had_asked(tmp_path: Path) -> None:
+    async def main() -> Decimal:
+        world = WholeWorld(tmp_path, Plan(2, symbols=("BTCUSDT",), network_symbols=(), exchanges=("bybit",)))
+        world.house.faults.add(Fault(FaultKind.HANG, endpoint="markets", count=1))
+        async with world.running():
+            await asyncio.sleep(1)
+            await world.stop_engine(is_crash=True)
+            engine = await world.start_engine()
+            await world.alert("BTCUSDT", Decimal("0.5"))
+            await asyncio.sleep(10)
+            return engine.journal.ledger(AccountId("bybit"), Symbol("BTCUSDT")).owned
+
+    assert run_virtually(main()) > 0
