@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
@@ -64,6 +64,7 @@ class Report:
         seen: How often each kind of fact happened on the exchanges, or was found by a check between the steps.
         hits: How often each kind of fault met the engine in each state.
         slowest_seconds: The longest time from healing to everything on target.
+        slowest: The same by exchange; one that was on target at the healing counts as zero.
         failed: Worlds that broke a rule.
     """
 
@@ -74,6 +75,7 @@ class Report:
     seen: Counter[str] = field(default_factory=Counter)
     hits: Counter[tuple[str, str]] = field(default_factory=Counter)
     slowest_seconds: float = 0.0
+    slowest: dict[str, float] = field(default_factory=dict)
     failed: list[Failure] = field(default_factory=list)
 
     @property
@@ -90,6 +92,12 @@ class Report:
         self.seen.update(verdict.seen)
         self.hits.update(verdict.hits)
         self.slowest_seconds = max(self.slowest_seconds, verdict.converged_seconds)
+        self.take_slowest(verdict.slowest)
+
+    def take_slowest(self, slowest: Mapping[str, float]) -> None:
+        """Keep by exchange what took longer than all before it."""
+        for exchange, seconds in slowest.items():
+            self.slowest[exchange] = max(self.slowest.get(exchange, 0.0), seconds)
 
     def table(self) -> dict[str, dict[str, int]]:
         """How often each kind of fault met the engine in each state."""
@@ -121,6 +129,7 @@ class Report:
             "cpu_seconds": round(self.cpu_seconds, 1),
             "hours_per_cpu_second": round(self.hours_per_cpu_second, 4),
             "slowest_convergence_seconds": round(self.slowest_seconds, 1),
+            "slowest_by_exchange_seconds": {name: round(took, 1) for name, took in sorted(self.slowest.items())},
             "exchanges": dict(sorted(self.seen.items())),
             "faults_by_state": self.table(),
             "thin_cells": self.thin(),
@@ -215,7 +224,8 @@ def lines_of(report: Report) -> Iterator[str]:
     yield "exchanges: " + ", ".join(f"{count} {kind}" for kind, count in sorted(report.seen.items()))
     yield "engine: " + ", ".join(f"{count} {event}" for event, count in sorted(report.told.items()))
     yield from _lines_of_table(report)
-    yield f"slowest convergence after healing: {report.slowest_seconds:.0f} s"
+    by_exchange = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in sorted(report.slowest.items()))
+    yield f"slowest convergence after healing: {report.slowest_seconds:.0f} s ({by_exchange})"
     for failure in report.failed:
         yield f"FAILED seed {failure.seed}; replay with: {failure.replay}"
         yield from (f"  at {v.at_seconds:.3f} s, rule {v.invariant}: {v.told}" for v in failure.violations)

@@ -137,7 +137,7 @@ async def _live(scenario: Scenario, plan: Plan, disk: LosingDisk, root: Path, la
         await _follow(scenario.steps, trial, begun + BEGIN_SECONDS)
         await asyncio.sleep(10 + lag_seconds)
         points.disarm()
-        wrong = [told for told, _ in trial.gaps()] + [violation.told for violation in world.watcher.violations]
+        wrong = trial.gaps() + [violation.told for violation in world.watcher.violations]
         if wrong:
             points.failures["without a stop"] = wrong
     await world.house.close()
@@ -235,7 +235,7 @@ class _Points:
             await trial.happenings.start()
             for _ in range(int(RESTARTED_WITHIN_SECONDS)):
                 await asyncio.sleep(1)
-                wrong = [told for told, _ in trial.gaps()]
+                wrong = trial.gaps()
                 if not wrong:
                     break
             wrong += self._lost_alerts()

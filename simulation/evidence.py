@@ -115,6 +115,7 @@ def add_up(pieces: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], bool]:
         total.simulated_seconds += piece["hours"] * 3600
         total.cpu_seconds += piece["cpu_seconds"]
         total.slowest_seconds = max(total.slowest_seconds, piece["slowest_convergence_seconds"])
+        total.take_slowest(piece["slowest_by_exchange_seconds"])
         total.seen.update(piece["exchanges"])
         total.told.update(piece["engine"])
         for kind, row in piece["faults_by_state"].items():

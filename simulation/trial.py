@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from core.model.identity import Symbol
+from core.model.identity import AccountId, Symbol
 from core.model.standing import Verb
 from execute_trades import Engine
 from paper.effects import MarketState
@@ -19,16 +19,16 @@ from signal_processors.tradingview_lane import RESEND_SECONDS
 from signal_processors.tradingview_lane import Verdict as TradingViewVerdict
 from simulation.actions import Step
 from simulation.calm import CalmCheck
-from simulation.gaps import gaps_of
+from simulation.deadlines import WITHIN_SECONDS, Deadlines
+from simulation.gaps import Gap, count_judged, gaps_of
 from simulation.happenings import Happenings
 from simulation.scene import Violation, unified
 from simulation.stale_check import StaleCheck
 from simulation.virtual_time import run_virtually
 from simulation.whole_world import DEFAULT_WEIGHT, Plan, WholeWorld
 
-REDUCED_WITHIN_SECONDS = 30.0
-CONVERGED_WITHIN_SECONDS = 120.0
-"""30 s after the longest window in which an order may still turn up (BloFin's 60 s and its margin)."""
+GIVEN_UP_SECONDS = 300
+"""A world that is not at rest by then never will be."""
 
 TAKEN_ONCE_SECONDS = RESEND_SECONDS - 4.0
 """An alert that comes again within so long is the same one, whatever a step of the clock does in between."""
@@ -49,6 +49,7 @@ class Verdict:
         seen: How often each kind of fact happened on the exchanges.
         converged_seconds: From the healing until everything stood on target.
         hits: How often each kind of fault met the engine in each state.
+        slowest: By exchange: seconds from the healing until its last gap was seen.
     """
 
     violations: tuple[Violation, ...]
@@ -58,6 +59,7 @@ class Verdict:
     seen: dict[str, int]
     converged_seconds: float
     hits: dict[tuple[str, str], int] = field(default_factory=dict)
+    slowest: dict[str, float] = field(default_factory=dict)
 
 
 def run_trial(plan: Plan, steps: Sequence[Step], watch: Callable[[float], None] = lambda _: None) -> Verdict:
@@ -103,6 +105,7 @@ async def _live_in(world: WholeWorld, steps: Sequence[Step], watch: Callable[[fl
             dict(watcher.seen),
             converged_seconds,
             dict(watcher.hits),
+            dict(trial.deadlines.slowest),
         )
     await world.house.close()
     return verdict
@@ -113,12 +116,14 @@ class Trial:
 
     Attributes:
         happenings: What happens in it.
+        deadlines: How soon everything must be on target once it is healed.
     """
 
     def __init__(self, world: WholeWorld) -> None:
         self._world = world
         self._reopened: set[tuple[str, Symbol]] = set()
         self.happenings = Happenings(world)
+        self.deadlines = Deadlines(self._reopened)
 
     async def heal_and_converge(self) -> float:
         """Make everything well again and wait; what then is not on target without a named reason is a violation.
@@ -131,13 +136,20 @@ class Trial:
             await self.happenings.start()
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        await asyncio.sleep(REDUCED_WITHIN_SECONDS)
-        self._complain([told for told, is_reduction in self.gaps() if is_reduction])
-        for _ in range(int(CONVERGED_WITHIN_SECONDS - REDUCED_WITHIN_SECONDS)):
-            if not self.gaps():
-                break
+        told: set[tuple[AccountId, Symbol]] = set()
+        for second in range(1, GIVEN_UP_SECONDS + 1):
             await asyncio.sleep(1)
-        self._complain([told for told, _ in self.gaps()])
+            gaps = [gap for gap in gaps_of(self._world) if (gap.account, gap.symbol) not in told]
+            late = self.deadlines.look(gaps, float(second))
+            self._complain(late)
+            told |= {(gap.account, gap.symbol) for gap in late}
+            if len(late) == len(gaps) and second >= WITHIN_SECONDS:
+                break
+        else:
+            self._complain(gaps)
+        if self._world.engine is None:
+            self._world.watcher.fail(3, "no engine runs")
+        self._world.watcher.seen.update(count_judged(self._world))
         self.check_end()
         return loop.time() - begun
 
@@ -199,10 +211,10 @@ class Trial:
         await world.services.restart_failed_poller()
         self.happenings.operator.command(Verb.RESUME)
 
-    def _complain(self, gaps: Sequence[str]) -> None:
-        for told in gaps:
-            self._world.watcher.fail(3, told)
+    def _complain(self, gaps: Sequence[Gap]) -> None:
+        for gap in gaps:
+            self._world.watcher.fail(3, gap.told)
 
-    def gaps(self) -> list[tuple[str, bool]]:
-        """Every position that is not where it should be and names no reason, and whether it is too large for long."""
-        return gaps_of(self._world, self._reopened)
+    def gaps(self) -> list[str]:
+        """Every position that is not where it should be and names no reason, in words."""
+        return [gap.told for gap in gaps_of(self._world)] if self._world.engine else ["no engine runs"]

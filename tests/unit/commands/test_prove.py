@@ -58,11 +58,15 @@ def report_of(worlds: int, hits: int, slowest: float) -> Report:
 
 
 def test_runs_of_worlds_add_up_to_one() -> None:
-    one, other = report_of(2, 5, 31.0).as_json(), report_of(3, 7, 40.0).as_json()
+    first, second = report_of(2, 5, 31.0), report_of(3, 7, 40.0)
+    first.take_slowest({"bybit": 31.0, "mexc": 3.0})
+    second.take_slowest({"bybit": 2.0, "blofin": 40.0})
+    one, other = first.as_json(), second.as_json()
     total, is_passed = add_up([one, other])
 
     assert is_passed
     assert (total["worlds"], total["hours"], total["slowest_convergence_seconds"]) == (5, 5.0, 40.0)
+    assert total["slowest_by_exchange_seconds"] == {"blofin": 40.0, "bybit": 31.0, "mexc": 3.0}
     assert total["exchanges"] == {"order": 5}
     assert total["faults_by_state"]["hang"]["starting"] == 12
 
