@@ -15,6 +15,9 @@ WITHIN_SECONDS = 30.0
 FULL_CHECK_SECONDS = 60.0
 """That a market trades again is found out at the next full check."""
 
+PACED_SECONDS = 120.0
+"""The longest wait of an increase after refusals, and after orders without an answer; a reduction never waits so."""
+
 ACTING_SECONDS = 10.0
 """What a reduction may need itself once its window has closed, to be done within its time all the same."""
 
@@ -39,6 +42,7 @@ class Deadlines:
     reopened: Collection[tuple[str, Symbol]]
     slowest: dict[str, float] = field(default_factory=dict)
     _since: dict[Place, float] = field(default_factory=dict)
+    _free_since: dict[Place, float] = field(default_factory=dict)
     _larger_since: dict[Place, float] = field(default_factory=dict)
     _looked_at: float = 0.0
 
@@ -51,6 +55,9 @@ class Deadlines:
         """
         before, self._looked_at = self._looked_at, elapsed_seconds
         self._since = {_place(gap): self._since.get(_place(gap), before) for gap in gaps}
+        self._free_since = {
+            _place(gap): elapsed_seconds if gap.is_paced else self._free_since.get(_place(gap), before) for gap in gaps
+        }
         self._larger_since = {
             _place(gap): self._larger_since.get(_place(gap), before) if not _may_wait(gap) else elapsed_seconds
             for gap in gaps
@@ -63,7 +70,8 @@ class Deadlines:
     def _is_overdue(self, gap: Gap, now: float) -> bool:
         place, exchange = _place(gap), gap.account.exchange
         extra = FULL_CHECK_SECONDS if (exchange, gap.symbol) in self.reopened else 0.0
-        if now - self._since[place] >= window_seconds(exchange) + WITHIN_SECONDS + extra:
+        allowed = window_seconds(exchange) + WITHIN_SECONDS + extra
+        if now - self._free_since[place] >= allowed or now - self._since[place] >= max(allowed, PACED_SECONDS):
             return True
         return gap.is_reduction and now - self._larger_since[place] >= WITHIN_SECONDS + extra
 

@@ -24,6 +24,7 @@ class Gap:
         told: In words.
         is_reduction: Whether less is to be held than is, or the other side, decided or only asked so far.
         waits_for_window: Whether a reduction of a part was lost, which twice would be too much of it.
+        is_paced: Whether an increase waits after refusals, or after orders without an answer.
     """
 
     account: AccountId
@@ -31,6 +32,7 @@ class Gap:
     told: str
     is_reduction: bool
     waits_for_window: bool
+    is_paced: bool = False
 
 
 def gaps_of(world: WholeWorld) -> list[Gap]:
@@ -86,7 +88,7 @@ def places_of(world: WholeWorld) -> Iterator[Place]:
 def _gap(place: Place) -> Gap:
     account, symbol = place.ledger.account, place.ledger.symbol
     told = f"{account} {symbol}: {place.gap}; {place.why or 'no reason named'}"
-    return Gap(account, symbol, told, place.is_reduction, place.waits_for_window)
+    return Gap(account, symbol, told, place.is_reduction, place.waits_for_window, place.is_paced)
 
 
 def _merge(world: WholeWorld) -> Merge:

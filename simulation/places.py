@@ -6,6 +6,7 @@ from decimal import Decimal
 from core.model.decision import Decision
 from core.model.ledger import SymbolLedger
 from core.model.money import ONE, ZERO, plain
+from core.model.order import RefusalReason
 from core.model.standing import Standing
 
 DEPTH_LEFT_ALONE = Decimal("0.06")
@@ -19,6 +20,9 @@ BELOW_MINIMUM = "less than the exchange's minimum"
 
 ANOTHER_ENGINE = "another engine"
 """In the reason of an account that another engine was seen to trade on; that may be found out after the healing."""
+
+IN_TROUBLE = "the exchange is in trouble since"
+"""Begins the reason of an increase that waits after several orders in a row without a clear answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,12 @@ class Place:
     def waits_for_window(self) -> bool:
         """Whether a reduction of a part may still arrive, which twice would be too much; a whole one is sent again."""
         return self.held * self.decided > ZERO and any(record.intent.reduce_only for record in self.ledger.unsettled)
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether an increase waits after refusals, or after orders without an answer, as the engine names it."""
+        is_refused = self.why.partition(":")[0] in set(RefusalReason)
+        return not self.is_reduction and (is_refused or self.why.startswith(IN_TROUBLE))
 
     @property
     def excuse(self) -> str:

@@ -12,8 +12,8 @@ SYMBOL = Symbol("BTCUSDT")
 EXCHANGES = ("bybit", "kucoin", "mexc", "blofin")
 
 
-def gap(exchange: str, *, is_reduction: bool, waits_for_window: bool = False) -> Gap:
-    return Gap(AccountId(exchange), SYMBOL, "told", is_reduction, waits_for_window)
+def gap(exchange: str, *, is_reduction: bool, waits_for_window: bool = False, is_paced: bool = False) -> Gap:
+    return Gap(AccountId(exchange), SYMBOL, "told", is_reduction, waits_for_window, is_paced)
 
 
 def told_at(gaps: Sequence[Gap | None], reopened: frozenset[tuple[str, Symbol]] = frozenset()) -> int | None:
@@ -48,6 +48,14 @@ def test_a_market_that_trades_again_has_a_full_check_more() -> None:
     assert told_at([gap("bybit", is_reduction=True)] * 200, reopened) == 90
     assert told_at([gap("bybit", is_reduction=False)] * 200, reopened) == 60 + 9 + 30
     assert told_at([gap("kucoin", is_reduction=True)] * 200, reopened) == 30
+
+
+def test_an_increase_that_was_refused_may_wait_as_long_as_it_is_paced() -> None:
+    paced, goes_on = gap("bybit", is_reduction=False, is_paced=True), gap("bybit", is_reduction=False)
+
+    assert told_at([paced] * 200) == 120
+    assert told_at([paced] * 20 + [goes_on] * 200) == 20 + 39
+    assert told_at([paced] * 100 + [goes_on] * 200) == 120
 
 
 def test_a_gap_that_opens_later_has_its_own_time() -> None:

@@ -78,6 +78,20 @@ def test_a_position_that_nobody_decided_is_a_gap() -> None:
     assert Place(ledger, Decimal(0), Decimal(0)).gap == ""
 
 
+@pytest.mark.parametrize(
+    ("held", "why", "is_paced"),
+    [
+        ("3", "insufficient_margin: 110007", True),
+        ("3", "the exchange is in trouble since 10:00:00 UTC: no answer", True),
+        ("3", "an order is still unsettled", False),
+        ("3", "", False),
+        ("7", "insufficient_margin: 110007", False),
+    ],
+)
+def test_an_increase_alone_is_paced_by_refusals(held: str, why: str, is_paced: bool) -> None:
+    assert place("0.5", "5", "0.5", held, why=why).is_paced is is_paced
+
+
 def test_what_is_no_longer_followed_must_be_flat_and_no_more() -> None:
     def gap(quantity: str, held: str) -> str:
         return replace(place("0.001", quantity, "0", held), is_followed=False).gap
