@@ -24,6 +24,9 @@ ANOTHER_ENGINE = "another engine"
 IN_TROUBLE = "the exchange is in trouble since"
 """Begins the reason of an increase that waits after several orders in a row without a clear answer."""
 
+BANNED = "the exchange wants to be left alone for another"
+"""In the reason of what an exchange that was asked too much keeps from being read or sent; it says for how long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -90,9 +93,9 @@ class Place:
 
     @property
     def is_paced(self) -> bool:
-        """Whether an increase waits after refusals, or after orders without an answer, as the engine names it."""
+        """Whether an increase waits after refusals, orders without an answer or a ban, as the engine names it."""
         is_refused = self.why.partition(":")[0] in set(RefusalReason)
-        return not self.is_reduction and (is_refused or self.why.startswith(IN_TROUBLE))
+        return not self.is_reduction and (is_refused or self.why.startswith(IN_TROUBLE) or BANNED in self.why)
 
     @property
     def excuse(self) -> str:

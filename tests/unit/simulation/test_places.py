@@ -83,6 +83,7 @@ def test_a_position_that_nobody_decided_is_a_gap() -> None:
     [
         ("3", "insufficient_margin: 110007", True),
         ("3", "the exchange is in trouble since 10:00:00 UTC: no answer", True),
+        ("3", "account value unknown: bybit: the exchange wants to be left alone for another 16.4 s", True),
         ("3", "an order is still unsettled", False),
         ("3", "", False),
         ("7", "insufficient_margin: 110007", False),
