@@ -117,7 +117,7 @@ class AccountLimits:
         return self._total(symbol, decided, self._decided_values, readings)
 
     def others_notional(self, symbol: Symbol, readings: Readings) -> Reading[Decimal]:
-        """Value in USDT of the account's other positions now: held or decided, whichever is larger."""
+        """Value in USDT of the account's other positions now: held, on its way or decided, whichever is largest."""
         held = {ledger.symbol: ledger for ledger in self._journal.ledgers(self._account)}
         return self._total(symbol, held, self._held_values, readings)
 
@@ -196,8 +196,11 @@ def _value_of(symbol: Symbol, size: _Size, readings: Readings) -> tuple[Decimal 
 
 
 def _largest_quantity(ledger: SymbolLedger) -> Decimal:
+    """Held or decided, or what is held once an increase on its way has filled, whatever was decided since."""
     decided = abs(ledger.decision.quantity) if ledger.decision else ZERO
-    return max(decided, abs(ledger.owned))
+    increases = [record.intent for record in ledger.unsettled if not record.intent.reduce_only]
+    arriving = sum((intent.side.sign * intent.quantity for intent in increases), ZERO)
+    return max(decided, abs(ledger.owned), abs(ledger.owned + arriving))
 
 
 def _price(decision: Decision | None) -> Decimal | None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from core.account_limits import AccountLimits
 from core.decisions.make_decision import Readings
-from core.model.events import PositionAdopted
-from core.model.identity import Symbol
-from core.model.position import AccountSnapshot, Quote
+from core.model.events import OrderIntended, PositionAdopted
+from core.model.identity import ClientOrderId, Symbol
+from core.model.order import OrderIntent, Side
+from core.model.position import AccountSnapshot, MarginMode, Quote
 from core.model.reading import Known, Unknown
 from core.model.risk import RiskLimits
 from simulation.bare_world import BTC, World, live
@@ -62,5 +63,32 @@ def test_a_decided_position_is_worth_its_decision_until_there_is_another(tmp_pat
         assert decision.price
         assert worth[0] == worth[1] > 0
         assert worth[2] == worth[3] == abs(decision.quantity) * decision.price > worth[0]
+
+    live(tmp_path, story)
+
+
+def test_an_increase_on_its_way_counts_although_nothing_asks_for_it_any_more(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        account, now = world.policies[0].account, world.clock.now()
+        limits = AccountLimits(account, RiskLimits, world.journal, world.clock, world.told)
+        worth = []
+        for number, (side, quantity) in enumerate([(Side.SELL, 2), (Side.BUY, 1)], 1):
+            intent = OrderIntent(
+                ClientOrderId(f"sent{number}"),
+                account,
+                ETH,
+                side,
+                D(quantity),
+                reduce_only=side is Side.BUY,
+                margin_mode=MarginMode.ISOLATED,
+                leverage=D(1),
+                decision=1,
+            )
+            await world.journal.note(OrderIntended(account, ETH, now, intent))
+            held = limits.others_notional(BTC, readings_of(world, "100"))
+            assert isinstance(held, Known)
+            worth.append(held.value)
+
+        assert worth == [D(200), D(200)]
 
     live(tmp_path, story)
