@@ -75,8 +75,12 @@ class OrderChecks:
         self._check_sources(place, record)
         self._check_count(place)
 
-    def take_fill(self, entry: Entry) -> None:
-        """A fill: 6 a reduction only reduces, 2 an increase never exceeds the target it serves."""
+    def take_fill(self, entry: Entry) -> OrderRecord | None:
+        """A fill: 6 a reduction only reduces, 2 an increase never exceeds the target it serves.
+
+        Returns:
+            The order where it is an increase of ours.
+        """
         place, unit = self._scene.place_of(entry)
         book = self._scene.books[place]
         before = book.quantity
@@ -87,18 +91,19 @@ class OrderChecks:
         client_id = self._requests.get((entry.exchange, str(entry.facts["order_id"])))
         if entry.facts["cause"] != "trade":
             book.is_tainted = True
-            return
+            return None
         record = self._scene.record_of(place, client_id) if client_id else None
         if record is None:
-            return
+            return None
         self._check_given_up(place, record)
         if record.intent.reduce_only:
             if abs(book.quantity) > abs(before) or book.quantity * before < ZERO:
                 told = f"reduction {client_id} took {plain(before)} to {plain(book.quantity)}"
                 self._scene.fail(6, f"{place}: {told}")
-            return
+            return None
         self._check_leverage(entry, place, record.intent)
         self._check_target(place, record)
+        return record
 
     def _check_meaning(self, entry: Entry, place: Place, unit: Decimal, intent: OrderIntent) -> None:
         """9 the exchange took what was journaled; 7 a quantity that is a number above zero."""

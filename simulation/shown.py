@@ -8,6 +8,9 @@ from simulation.scene import Scene, unified
 SHOWN_SECONDS = 20.0
 """So old may be what a target is sized from."""
 
+KEPT_SECONDS = 120.0
+"""So long what was shown is remembered: the longest window in which an order may arrive, and a slow pass before it."""
+
 ROUNDED_SHARE = Decimal("0.000001")
 """By so much an exchange may round what it tells."""
 
@@ -41,8 +44,12 @@ class Shown:
         told = self._told[exchange, symbol]
         return f"{told[-1][1]:f}" if told else "nothing"
 
+    def lowest(self, exchange: str, symbol: str) -> Decimal:
+        """The lowest price of a symbol that was shown in the time that is remembered, zero when none was."""
+        return min((price for _, price in self._told[exchange, symbol]), default=Decimal(0))
+
     def _remember(self, exchange: str, symbol: str, number: Decimal) -> None:
         told, now = self._told[exchange, symbol], self._scene.time()
         told.append((now, number))
-        while told[0][0] < now - SHOWN_SECONDS:
+        while told[0][0] < now - KEPT_SECONDS:
             told.popleft()

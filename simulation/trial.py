@@ -150,6 +150,7 @@ class Trial:
         if self._world.engine is None:
             self._world.watcher.fail(3, "no engine runs")
         self._world.watcher.seen.update(count_judged(self._world))
+        self._world.watcher.seen.update(self._world.watcher.caps.counts)
         self.check_end()
         return loop.time() - begun
 

@@ -4,7 +4,7 @@ The numbers are those of the twenty invariants:
 
  1. one unsettled increase and beside it one unsettled reduction a symbol; nothing that may arrive is given up: orders
  2. a target is worth at most value x depth x leverage, by the exchange's own value and price of a moment ago; an
-    increase never exceeds its target: decisions, fills
+    increase never exceeds its target, nor brings a symbol or the account above the operator's cap: decisions, fills
  3. after healing every position equals its target or names a reason: the trial, with its time
  4. an alert is answered 200, and what was is in the record exactly once, also after restarts: the trial
  5. the newest answered alert is in force, in the engine too; an earlier one, sent again, changes nothing: the trial,
@@ -42,6 +42,7 @@ from core.ports.journal import Journal
 from paper.house import PaperHouse
 from paper.ledger import Entry
 from simulation.call_checks import CallChecks
+from simulation.cap_check import CapCheck
 from simulation.order_checks import OrderChecks
 from simulation.processes import is_from_the_dead
 from simulation.scene import Scene, Violation
@@ -65,6 +66,7 @@ class Watcher:
         orders: Checks of orders and fills.
         calls: Checks of calls.
         words: Checks of what is told.
+        caps: Checks of the operator's caps on exposure.
     """
 
     def __init__(self, house: PaperHouse, time: Callable[[], float], now: Callable[[], datetime]) -> None:
@@ -77,6 +79,7 @@ class Watcher:
         self.orders = OrderChecks(self.scene)
         self.calls = CallChecks(self.scene)
         self.words = WordChecks(self.scene, self.calls)
+        self.caps = CapCheck(self.scene, self.calls.shown)
         self._left: dict[Place, SymbolLedger] = {}
         self._turning: dict[Place, Decimal] = {}
         house.ledger.observers.append(self._observe)
@@ -100,6 +103,7 @@ class Watcher:
         self.scene.engine_since = self.scene.time()
         self.calls.begin()
         for place, ledger in self._ledgers_of(journal).items():
+            self.caps.take_decision(place, ledger.decision)
             if ledger.decision:
                 self.scene.targets[place, ledger.decision.number] = ledger.decision.quantity
         for place, ledger in self._left.items():
@@ -141,6 +145,7 @@ class Watcher:
         self.scene.targets[place, number] = quantity
         if self.scene.journal:
             ledger = self.scene.journal.ledger(*place)
+            self.caps.take_decision(place, ledger.decision)
             is_turn = ledger.owned * quantity < ZERO
             self.states.decided(ledger, number, is_turn=is_turn)
             if is_turn:
@@ -160,7 +165,7 @@ class Watcher:
         elif entry.kind == "order":
             self.orders.take_order(entry)
         elif entry.kind == "fill":
-            self.orders.take_fill(entry)
+            self.caps.take_increase(self.scene.place_of(entry)[0], self.orders.take_fill(entry))
             self._count_flip(self.scene.place_of(entry)[0])
 
     def _count_flip(self, place: Place) -> None:

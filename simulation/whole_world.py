@@ -23,6 +23,7 @@ from config.home import Home
 from config.trading_files import TradingContents, parse_trading
 from core.model.failures import InvalidConfig
 from core.model.identity import AccountId
+from core.model.money import ZERO
 from core.ports.exchange import Exchange
 from core.ports.telemetry import Telemetry
 from execute_trades import Engine, World, connect_paper
@@ -47,6 +48,7 @@ from simulation.watcher import Watcher
 
 EXCHANGES = ("bybit", "blofin", "kucoin", "mexc")
 DEFAULT_WEIGHT = Decimal("0.2")
+LEVERAGE = 3
 EVEN = 0.5
 MINERS = 12
 MINERS_HISTORY = timedelta(days=30)
@@ -68,6 +70,8 @@ class Plan:
         balance_usdt: What each account begins with.
         page_rows: Most rows of a list that goes on behind a cursor; 0: as the exchange's rules say.
         flattens_after_seconds: How old the network's positions may become before its share goes; 0: a day, as usual.
+        cap_share: At what share of the largest that TradingView may ask for a symbol is capped, and at what share of
+            all those caps together the account; 0: no caps.
     """
 
     seed: int = 1
@@ -77,6 +81,17 @@ class Plan:
     balance_usdt: Decimal = Decimal(10_000)
     page_rows: int = 0
     flattens_after_seconds: float = 0.0
+    cap_share: Decimal = ZERO
+
+    @property
+    def largest_position_usdt(self) -> Decimal:
+        """What a symbol is capped at, zero when it is not."""
+        return self.balance_usdt * DEFAULT_WEIGHT * LEVERAGE * self.cap_share
+
+    @property
+    def largest_total_usdt(self) -> Decimal:
+        """What an account is capped at, zero when it is not."""
+        return self.largest_position_usdt * len(self.symbols) * self.cap_share
 
     @property
     def coins(self) -> Collection[str]:
@@ -182,15 +197,21 @@ class WholeWorld:
     def _write_config(self) -> None:
         self.write_mapping({symbol: symbol for symbol in self.plan.symbols})
         self.write_weights(dict.fromkeys(self.plan.symbols, DEFAULT_WEIGHT))
+        settings: dict[str, object] = {}
         if self.plan.flattens_after_seconds:
-            settings = {"sources": {"bittensor": {"max_age_seconds": self.plan.flattens_after_seconds}}}
+            settings["sources"] = {"bittensor": {"max_age_seconds": self.plan.flattens_after_seconds}}
+        if self.plan.cap_share:
+            position, total = self.plan.largest_position_usdt, self.plan.largest_total_usdt
+            settings["risk"] = {"max_symbol_notional_usd": position, "max_account_notional_usd": total}
+            self.watcher.caps.largest_position, self.watcher.caps.largest_total = position, total
+        if settings:
             write_atomically(self.home.engine_settings, format_json(settings))
 
     def _entry(self, symbol: str, weight: Decimal) -> dict[str, object]:
         sources: list[dict[str, object]] = [{"source": "tradingview", "weight": weight}]
         if symbol in self.plan.network_symbols:
             sources.append({"source": "bittensor", "weight": Decimal("0.1")})
-        return {"symbol": symbol, "leverage": 3, "sources": sources}
+        return {"symbol": symbol, "leverage": LEVERAGE, "sources": sources}
 
     async def alert(self, symbol: str, depth: Decimal) -> Answer:
         """TradingView posts an alert that asks for a depth."""
