@@ -190,9 +190,19 @@ def _value_of(symbol: Symbol, size: _Size, readings: Readings) -> tuple[Decimal 
     quantity = _largest_quantity(size) if isinstance(size, SymbolLedger) else abs(size.quantity)
     if quantity == ZERO:
         return ZERO, True
+    if _is_gone(symbol, readings):
+        return ZERO, False
     decided_price = _price(decision)
     price = decided_price or price_of(readings, symbol)
     return (None if price is None else quantity * price), bool(decided_price)
+
+
+def _is_gone(symbol: Symbol, readings: Readings) -> bool:
+    """Whether the exchange neither lists a symbol nor holds a position in it: what was ours there is no more."""
+    instruments, positions = readings.instruments, readings.snapshot.positions
+    if isinstance(instruments, Unknown) or isinstance(positions, Unknown):
+        return False
+    return symbol not in instruments.value and symbol not in positions.value
 
 
 def _largest_quantity(ledger: SymbolLedger) -> Decimal:

@@ -1,5 +1,6 @@
 """What the account's other positions are worth: kept where nothing changes it, followed where the price does."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,10 +9,10 @@ from core.decisions.make_decision import Readings
 from core.model.events import OrderIntended, PositionAdopted
 from core.model.identity import ClientOrderId, Symbol
 from core.model.order import OrderIntent, Side
-from core.model.position import AccountSnapshot, MarginMode, Quote
+from core.model.position import AccountSnapshot, MarginMode, Position, Quote
 from core.model.reading import Known, Unknown
 from core.model.risk import RiskLimits
-from simulation.bare_world import BTC, World, live
+from simulation.bare_world import BTC, RULES, World, live
 
 D, ETH = Decimal, Symbol("ETHUSDT")
 
@@ -19,7 +20,7 @@ D, ETH = Decimal, Symbol("ETHUSDT")
 def readings_of(world: World, price: str = "") -> Readings:
     at = world.clock.now()
     snapshot = AccountSnapshot(world.policies[0].account, Known(D(1000), at), Known({}, at))
-    return Readings(snapshot, {ETH: Known(Quote(D(price), at), at)} if price else {}, Known({}, at), {})
+    return Readings(snapshot, {ETH: Known(Quote(D(price), at), at)} if price else {}, Known(RULES, at), {})
 
 
 def test_a_position_without_a_decision_is_worth_what_its_price_says_now(tmp_path: Path) -> None:
@@ -90,5 +91,25 @@ def test_an_increase_on_its_way_counts_although_nothing_asks_for_it_any_more(tmp
             worth.append(held.value)
 
         assert worth == [D(200), D(200)]
+
+    live(tmp_path, story)
+
+
+def test_what_is_neither_listed_nor_held_any_more_is_worth_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        account, at = world.policies[0].account, world.clock.now()
+        await world.journal.note(PositionAdopted(account, ETH, at, D(-2), "found"))
+        limits = AccountLimits(account, RiskLimits, world.journal, world.clock, world.told)
+        listed = readings_of(world)
+        gone = replace(listed, instruments=Known({BTC: RULES[BTC]}, at))
+        shown = {ETH: Position(ETH, D(-2))}
+        held = replace(gone, snapshot=replace(gone.snapshot, positions=Known(shown, at)))
+        unread = replace(gone, snapshot=replace(gone.snapshot, positions=Unknown("no answer")))
+
+        worth = [limits.others_notional(BTC, readings) for readings in (gone, held, unread, listed)]
+
+        assert isinstance(worth[0], Known)
+        assert worth[0].value == 0
+        assert all(isinstance(one, Unknown) for one in worth[1:])
 
     live(tmp_path, story)
