@@ -9,6 +9,7 @@ from functools import partial
 
 from core.account_limits import AccountLimits
 from core.decisions.account_targets import asks_for_less, needs_calls, pursued_symbols, shrinks, wanted_targets
+from core.decisions.find_halted import find_halted
 from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize, lacks_a_read, price_of
 from core.decisions.watch_exchange import read_pause_seconds
 from core.exchange_watch import ExchangeWatch
@@ -219,8 +220,7 @@ class AccountWorker:
         Returns:
             Seconds until the next such look.
         """
-        rules = readings.instruments.value if isinstance(readings.instruments, Known) else {}
-        halted = [symbol for symbol in self._wanted(targets) if symbol in rules and not rules[symbol].tradable]
+        halted = find_halted(self._wanted(targets), readings.instruments, self._ledgers())
         if not halted:
             return self._settings.full_check_seconds()
         now = asyncio.get_running_loop().time()

@@ -114,6 +114,27 @@ def test_what_no_read_can_change_soon_is_not_asked_for_more_often(tmp_path: Path
     live(tmp_path, story)
 
 
+def test_a_halted_market_that_left_the_list_before_the_start_is_noticed_when_it_is_back(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        listed, refreshes = dict(world.exchange.rules), 0
+
+        async def refresh() -> None:
+            nonlocal refreshes
+            refreshes += 1
+            world.exchange.rules = listed
+
+        world.exchange.refresh_instruments = refresh  # type: ignore[method-assign]
+        world.sources.say(BTC="0.1")
+        assert await seconds_until_held(world, "0.06") < 5
+        world.exchange.rules = {ETH: listed[ETH]}
+        assert refreshes == 0
+        world.sources.say(BTC="0.05")
+        assert await seconds_until_held(world, "0.03") < 65
+        assert refreshes == 1
+
+    live(tmp_path, story)
+
+
 def test_a_market_that_trades_again_is_noticed_within_a_full_check_whenever_passes_are(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         cached = dict(world.exchange.rules)
