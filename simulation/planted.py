@@ -217,7 +217,8 @@ PLANTED: tuple[Planted, ...] = (
         "an edit that is not valid counts as an empty one",
         "config/last_good.py",
         "            raise error\n        return self._in_force[1]",
-        "            raise error\n        return type(self._in_force[1])('', (), {})",
+        "            raise error\n        last = self._in_force[1]\n"
+        "        return {} if isinstance(last, dict) else type(last)('', (), {})",
         ("edits",),
     ),
     Planted(

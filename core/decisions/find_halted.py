@@ -13,8 +13,8 @@ def find_halted(
 ) -> list[Symbol]:
     """Wanted symbols that are halted, as far as the exchange's rules tell.
 
-    Some exchanges leave a halted market out of their list. An engine that starts meanwhile never saw it there; that we
-    traded it once tells it from what the exchange never listed.
+    Some exchanges leave a halted market out of their list. An engine that starts meanwhile never saw it there; that it
+    was traded or sized once tells it from what the exchange never listed.
 
     Args:
         wanted: Symbols with a target.
@@ -24,5 +24,5 @@ def find_halted(
     if isinstance(listed, Unknown):
         return []
     rules = listed.value
-    traded = {ledger.symbol for ledger in ledgers if ledger.ever_traded}
-    return [symbol for symbol in wanted if (not rules[symbol].tradable if symbol in rules else symbol in traded)]
+    known = {ledger.symbol for ledger in ledgers if ledger.ever_traded or (ledger.decision and ledger.decision.price)}
+    return [symbol for symbol in wanted if (not rules[symbol].tradable if symbol in rules else symbol in known)]

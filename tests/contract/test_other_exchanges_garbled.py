@@ -61,6 +61,7 @@ def test_every_call_ends_in_one_of_its_declared_results(name: str, seed: int, no
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", SERVERS)
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 6))

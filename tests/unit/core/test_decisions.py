@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.decisions.find_halted import find_halted
 from core.decisions.fold_journal import apply
 from core.decisions.judge_position import PositionJudgement, Whose, looks_liquidated
 from core.decisions.judge_source import OnStale, SourceUse, StalenessPolicy, judge_source
@@ -135,6 +136,25 @@ def readings(**changes: Any) -> Readings:  # noqa: ANN401 - parts of a read
 
 def target(depth: str = "0.1", leverage: str = "3") -> MergedTarget:
     return MergedTarget(BTC, D(depth), D(leverage))
+
+
+@pytest.mark.parametrize(
+    ("rules", "ledger", "is_halted"),
+    [
+        ({BTC: LOT}, SymbolLedger(ACCOUNT, BTC, decision=made()), False),
+        ({BTC: replace(LOT, tradable=False)}, SymbolLedger(ACCOUNT, BTC), True),
+        ({}, SymbolLedger(ACCOUNT, BTC), False),
+        ({}, SymbolLedger(ACCOUNT, BTC, decision=made("0", None)), False),
+        ({}, SymbolLedger(ACCOUNT, BTC, decision=made()), True),
+        ({}, SymbolLedger(ACCOUNT, BTC, decision=made("0", None), ever_traded=True), True),
+    ],
+)
+def test_what_left_the_list_is_halted_where_it_was_once_sized_or_traded(
+    rules: dict[Symbol, Instrument], ledger: SymbolLedger, is_halted: bool
+) -> None:
+    assert find_halted([BTC], Known(rules, NOW), [ledger]) == [BTC] * is_halted
+    assert find_halted([], Known(rules, NOW), [ledger]) == []
+    assert find_halted([BTC], Unknown("torn"), [ledger]) == []
 
 
 @pytest.mark.parametrize(
