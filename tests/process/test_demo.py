@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pexpect
@@ -78,7 +80,13 @@ def test_on_a_terminal_it_stays_up_alone_until_ctrl_c(tmp_path: Path) -> None:
     clone = str(tmp_path / "clone")
     pexpect.run(f"git clone -q {ROOT} {clone}")
     child = pexpect.spawn(
-        sys.executable, ["-m", "commands", "demo"], cwd=clone, timeout=120, dimensions=(50, 140), encoding="utf-8"
+        sys.executable,
+        ["-m", "commands", "demo"],
+        cwd=clone,
+        timeout=120,
+        dimensions=(50, 140),
+        encoding="utf-8",
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore ^C
     )
     child.expect("curl -X POST (http://127.0.0.1:\\d+/)")
     assert child.match

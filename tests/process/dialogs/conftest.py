@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +28,14 @@ def play_session(home: Path, command: str, transcript: str, *, root: Path = ROOT
     named, home = (str(home), home) if root == ROOT else ("", root)
     environment = {**os.environ, "TRADE_ENGINE_HOME": named, "XDG_CONFIG_HOME": str(home.parent / "xdg")}
     child = pexpect.spawn(
-        sys.executable, command.split(), cwd=root, env=environment, timeout=20, dimensions=(50, 250), encoding="utf-8"
+        sys.executable,
+        command.split(),
+        cwd=root,
+        env=environment,
+        timeout=20,
+        dimensions=(50, 250),
+        encoding="utf-8",
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore ^C
     )
     child.delaybeforesend = child.delayafterclose = None  # each prompt is awaited before it is answered
     for text, answer, hidden in _steps(transcript.replace("HOME", str(home))):

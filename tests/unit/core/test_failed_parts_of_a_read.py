@@ -69,6 +69,23 @@ def test_what_could_not_be_sized_or_traded_is_tried_again_within_seconds(
     live(tmp_path, story)
 
 
+def test_why_a_newer_target_cannot_be_sized_is_told_beside_what_holds_the_older_one_back(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.sources.say(BTC="0.00001")
+        await world.cycle()
+        Failing(world, "read_quotes").left = 1
+        world.sources.say(BTC="0.1")
+        await world.executor.execute()
+        report = await world.executor.process_account(world.workers[0])
+
+        assert (
+            report.outcomes[BTC].why
+            == "price unknown: timeout; below the exchange's minimum of 0.001 (wanted 0.000006)"
+        )
+
+    live(tmp_path, story)
+
+
 def test_a_part_that_fails_for_long_is_asked_for_ever_more_slowly_and_at_once_when_something_shrinks(
     tmp_path: Path,
 ) -> None:
