@@ -57,7 +57,8 @@ def gate_steps(*, full: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """
     marks = "not prove" if full else "not full and not prove"
     # Apart from the tests themselves: measuring slows them down, and some of them measure.
-    coverage = (("coverage", _pytest("-q", "-n", WORKERS, "--cov", "-m", "not process and not full and not prove")),)
+    covered = ("-q", "-n", WORKERS, "--dist", "worksteal", "--cov", "-m", "not process and not full and not prove")
+    coverage = (("coverage", _pytest(*covered)),)
     return (
         ("format", (_tool("ruff"), "format", "--check", ".")),
         ("lint", (_tool("ruff"), "check", ".")),
