@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SYSTEM_PACKAGES = ("nginx-light", "prometheus", "npm", "systemd")
 NODE_PACKAGES = ("pm2@7",)
 WORKERS = "2"
+SIDE_BY_SIDE = ("-n", WORKERS, "--dist", "worksteal")
 FAIL_ON_SKIP_VARIABLE = "TRADE_ENGINE_SYSTEM_TESTS"
 """Set to `required` by --install-system runs: a test whose system package is missing then fails instead of skipping."""
 
@@ -57,14 +58,13 @@ def gate_steps(*, full: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """
     marks = "not prove" if full else "not full and not prove"
     # Apart from the tests themselves: measuring slows them down, and some of them measure.
-    covered = ("-q", "-n", WORKERS, "--dist", "worksteal", "--cov", "-m", "not process and not full and not prove")
-    coverage = (("coverage", _pytest(*covered)),)
+    coverage = (("coverage", _pytest("-q", *SIDE_BY_SIDE, "--cov", "-m", "not process and not full and not prove")),)
     return (
         ("format", (_tool("ruff"), "format", "--check", ".")),
         ("lint", (_tool("ruff"), "check", ".")),
         ("types", (_tool("mypy"), ".")),
         ("imports", (_tool("lint-imports"),)),
-        ("tests", _pytest("-n", WORKERS, "--dist", "worksteal", "-m", f"not process and {marks}")),
+        ("tests", _pytest(*SIDE_BY_SIDE, "-m", f"not process and {marks}")),
         # One after the other: real processes have deadlines of stopping, which a crowded machine would miss.
         ("tests with processes", _pytest("-m", f"process and {marks}")),
         *(coverage if full else ()),

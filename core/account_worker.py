@@ -340,7 +340,8 @@ class AccountWorker:
         self._left_alone.pop(symbol, None)
         if worker.faces_others:
             self._left_alone[symbol] = self._ledger(symbol)
-        return replace(outcome, why="; ".join(dict.fromkeys(filter(None, (unsized, outcome.why)))))
+        whys = dict.fromkeys(filter(None, (unsized, outcome.why)))
+        return replace(outcome, why="; ".join(whys)) if unsized else outcome
 
     def _is_superseded(self, symbol: Symbol, targets: Targets) -> bool:
         """Whether a newer target of this very symbol, or a reason not to increase it, has arrived."""

@@ -140,12 +140,7 @@ class CallChecks:
         self.limited[entry.exchange] += 1
         self._silence.take_refusal(entry)
         known_since = max(self._scene.engine_since, self._scene.stepped_at)
-        is_new = self._scene.time() - known_since < max(BUDGET_SECONDS, self._window_seconds(entry))
+        is_new = self._scene.time() - known_since < max(BUDGET_SECONDS, self._scene.limit_window_ms(entry) / 1000)
         if self._scene.journal is not None and not is_new and not self._scene.has_stranger(entry.exchange):
             told = f"{entry.facts['endpoint']} passed the limit {entry.facts['detail']}"
             self._scene.fail(13, f"{entry.exchange}: {told}")
-
-    def _window_seconds(self, entry: Entry) -> float:
-        """Of the limit that was passed."""
-        rules = self._scene.house.doors[entry.exchange].protocol.rate_rules
-        return max((rule.window_ms / 1000 for rule in rules if rule.name == entry.facts["detail"]), default=0.0)

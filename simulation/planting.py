@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +49,7 @@ def catch(bug: Planted) -> Catch:
     """
     error = (EXPECTS_ERROR,) if bug.is_error else ()
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
-        copy = Path(folder) / "engine"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
-        path = copy / bug.path
-        path.write_text(plant(bug, path.read_text()))
+        copy = copy_with(bug, Path(folder) / "engine", NOT_COPIED)
         done = subprocess.run(  # noqa: S603 - our own program
             (sys.executable, "-m", "simulation.catching", str(LIMIT_CPU_SECONDS), *error, *bug.aims),
             cwd=copy,
@@ -65,6 +63,23 @@ def catch(bug: Planted) -> Catch:
         return Catch(bug, THE_START if bug.is_error else "", f"it ended: {done.stderr.strip()[-300:]}", 0.0)
     told = json.loads(lines[-1])
     return Catch(bug, told["by"], told["told"], told["cpu_seconds"])
+
+
+def copy_with(bug: Planted, copy: Path, not_copied: Iterable[str]) -> Path:
+    """Copy the project with the bug in it.
+
+    Args:
+        bug: Which.
+        copy: The folder to be made.
+        not_copied: Names that are left out.
+
+    Raises:
+        ValueError: If the text to be replaced is not there exactly once.
+    """
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*not_copied))
+    path = copy / bug.path
+    path.write_text(plant(bug, path.read_text()))
+    return copy
 
 
 def plant(bug: Planted, text: str) -> str:

@@ -106,6 +106,11 @@ class Scene:
         market = next(market for market in markets if unified(market.coin) == place[1])
         return market.lot_step * market.contract_size
 
+    def limit_window_ms(self, entry: Entry) -> int:
+        """The window of the published limit that a request was refused for, zero where the refusal names none."""
+        rules = self.house.doors[entry.exchange].protocol.rate_rules
+        return next((rule.window_ms for rule in rules if rule.name == entry.facts["detail"]), 0)
+
     def record_of(self, place: Place, client_id: ClientOrderId) -> OrderRecord | None:
         """What the journal remembers of an order."""
         if self.journal is None:

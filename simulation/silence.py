@@ -149,8 +149,7 @@ class Silence:
 
     def _stated_seconds(self, entry: Entry) -> float:
         """What the exchange says: when its window ends."""
-        rules = self._scene.house.doors[entry.exchange].protocol.rate_rules
-        window_ms = next(rule.window_ms for rule in rules if rule.name == entry.facts["detail"])
+        window_ms = self._scene.limit_window_ms(entry)
         return (window_ms - entry.at_ms % window_ms) / 1000
 
 

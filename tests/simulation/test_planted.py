@@ -1,7 +1,6 @@
 """Bugs planted into a copy of the real files are caught by the simulation."""
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulation.planted import CAUGHT_BY_NOBODY, PLANTED, Planted
-from simulation.planting import LIMIT_CPU_SECONDS, NOT_COPIED, ROOT, Catch, catch, plant
+from simulation.planting import LIMIT_CPU_SECONDS, NOT_COPIED, ROOT, Catch, catch, copy_with, plant
 
 QUICKEST = (
     "a close is not reduce-only",
@@ -134,10 +133,7 @@ def test_the_simulation_catches_a_planted_bug(name: str) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", CAUGHT_BY_NOBODY)
 def test_the_guard_notices_what_no_life_catches(name: str, tmp_path: Path) -> None:
-    bug, copy = bug_named(name), tmp_path / "engine"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*(set(NOT_COPIED) - {"tests"})))
-    path = copy / bug.path
-    path.write_text(plant(bug, path.read_text()))
+    copy = copy_with(bug_named(name), tmp_path / "engine", set(NOT_COPIED) - {"tests"})
     command = (sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", CAUGHT_BY_NOBODY[name])
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603 - our own tests
 

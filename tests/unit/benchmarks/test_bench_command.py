@@ -1,8 +1,6 @@
 """`./engine bench`: every part in its tiny size, the command, and the page that it keeps."""
 
-import gc
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,14 +23,6 @@ TABLES = {
     "webhook": ["webhook", "webhook ratios"],
     "sn8": ["sn8"],
 }
-
-
-@pytest.fixture(autouse=True)
-def _unspared_heap() -> Iterator[None]:
-    threshold = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 @pytest.mark.process

@@ -1,10 +1,8 @@
 """What the numbers are made of: one process's memory, the same three exchanges twice, applications that parse."""
 
 import asyncio
-import gc
 import subprocess
 import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,14 +22,6 @@ held = b"x" * {HELD_BY_THE_CHILD}_000_000
 del held
 print(resident_mb(), peak_mb())
 """
-
-
-@pytest.fixture(autouse=True)
-def _unspared_heap() -> Iterator[None]:
-    threshold = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 @pytest.fixture
