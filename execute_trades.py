@@ -23,6 +23,7 @@ from account_processors.ccxt_client import CallSettings
 from account_processors.clock_offset import clock_differences
 from account_processors.passport import tell_passports
 from account_processors.registry import connect
+from account_processors.spent_calls import SpentCalls
 from config.account_switches import AccountSwitches
 from config.accounts import AccountMode, AccountSettings, load_accounts
 from config.applied_versions import AppliedVersions
@@ -98,7 +99,7 @@ class OperatorFiles:
     Attributes:
         settings: engine_config.json.
         trading: Weights and mappings.
-        versions: The writing under way.
+        versions: The writing under way, of these and of others.
     """
 
     def __init__(self, home: Home, overrides: Overrides | None = None, archiver: Committer = commit_inline) -> None:
@@ -210,7 +211,10 @@ async def run_service(
         files = OperatorFiles(home, overrides, archiver)
         settings = files.settings.load()
         size_logs(settings.logs.max_megabytes, settings.logs.retain_files)
-        exchanges = await stack.enter_async_context(connect_all(accounts, clock, telemetry, home.paper, settings))
+        spent = SpentCalls(home.spent_calls, clock, files.versions)
+        exchanges = await stack.enter_async_context(
+            connect_all(accounts, clock, telemetry, home.paper, settings, spent)
+        )
         writer = WriterThread()
         stack.callback(writer.close)
         world = World(clock, telemetry, writer, secrets.token_hex(EPOCH_BYTES), exchanges)
@@ -245,6 +249,7 @@ async def connect_all(
     telemetry: Telemetry,
     paper_folder: Path | None = None,
     engine_settings: EngineSettings | None = None,
+    spent: SpentCalls | None = None,
 ) -> AsyncIterator[Mapping[AccountId, Exchange]]:
     """The way to every account's exchange; one that cannot be connected is told and left out, the others go on.
 
@@ -268,9 +273,9 @@ async def connect_all(
                     if house is None:
                         house = PaperHouse(clock, prices=prices, folder=paper_folder)
                         stack.push_async_callback(house.close)
-                    exchange = connect_paper(settings, house, clock, telemetry, patience)
+                    exchange = connect_paper(settings, house, clock, telemetry, patience, spent)
                 else:
-                    exchange = connect(settings, clock, telemetry, **_patience(settings, patience))
+                    exchange = connect(settings, clock, telemetry, spent=spent, **_patience(settings, patience))
             except InvalidInput as error:
                 telemetry.tell("account left out", account=str(settings.account), why=str(error))
                 continue
@@ -300,6 +305,7 @@ def connect_paper(
     clock: Clock,
     telemetry: Telemetry,
     engine_settings: EngineSettings | None = None,
+    spent: SpentCalls | None = None,
 ) -> Exchange:
     """The way to a paper account: the very adapter of a live one, in front of an exchange of our own.
 
@@ -313,7 +319,8 @@ def connect_paper(
     house.prepare_account(account.exchange, account.label)
     keyed = replace(settings, api_key=keys.api_key, secret=keys.secret, passphrase=keys.passphrase)
     patience = _patience(settings, engine_settings or EngineSettings())
-    return connect(keyed, clock, telemetry, session=house.session(), urls=house.urls(account.exchange), **patience)
+    session, urls = house.session(), house.urls(account.exchange)
+    return connect(keyed, clock, telemetry, session=session, urls=urls, spent=spent, **patience)
 
 
 class _Patience(TypedDict):
@@ -349,14 +356,7 @@ def _described(settings: AccountSettings) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the engine.
-
-    Args:
-        arguments: Of the command line, without the program's name.
-
-    Returns:
-        The exit code.
-    """
+    """Run the engine with the arguments of a command line, without the program's name, and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="execute_trades.py", description="Keep every account in line with the signals."
     )

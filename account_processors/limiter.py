@@ -98,6 +98,11 @@ class Window:
         if lane is Lane.LOOK_UP and self._next_look_up:
             self._next_look_up = now + LOOK_UP_EVERY_SECONDS
 
+    def count_earlier(self, at: float, weight: float) -> None:
+        """Count what was spent until a loop time before this window began; the oldest first, before anything else."""
+        self._total += weight
+        self._ended.append((at, weight))
+
     def end(self, now: float, weight: float) -> None:
         """A call was answered, or given up with its connection: it has arrived by now, or never will.
 

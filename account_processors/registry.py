@@ -16,7 +16,8 @@ from account_processors.dialect import Dialect, Profile
 from account_processors.hosts import check_hosts, nested
 from account_processors.http_session import DirectSession
 from account_processors.instruments import InstrumentCache
-from account_processors.limiter import Limiter, Window
+from account_processors.limiter import Budget, Limiter, Window
+from account_processors.spent_calls import SpentCalls
 from account_processors.witness import WitnessedSession
 from config.accounts import AccountMode, AccountSettings, AccountValue
 from core.model.failures import InvalidInput
@@ -60,6 +61,7 @@ def connect(
     calls: CallSettings | None = None,
     read_lag_bound_seconds: float = 3.0,
     keeps_budgets: bool = True,
+    spent: SpentCalls | None = None,
 ) -> CcxtExchange:
     """Connect one account; nothing is sent before the first read. To be called on the event loop that will use it.
 
@@ -72,6 +74,7 @@ def connect(
         calls: Timeouts and tries.
         read_lag_bound_seconds: How long position reads may trail behind fills here.
         keeps_budgets: False paces no call, to measure the engine itself in front of an exchange without limits.
+        spent: What processes before this one spent of long limits, and where it is noted; None begins with nothing.
 
     Raises:
         InvalidInput: If the exchange is not known, keys are missing, the addresses do not fit the mode, or a live
@@ -95,7 +98,7 @@ def connect(
         profile=profile,
         envelope=dialect_class.envelope,
         keys=Keys(settings.api_key, settings.secret, settings.passphrase),
-        limiter=Limiter(_windows(profile, shared) if keeps_budgets else _endless_windows(profile)),
+        limiter=Limiter(_windows(settings, profile, shared, spent) if keeps_budgets else _endless_windows(profile)),
         clock_offset=ClockOffset(clock, telemetry, str(settings.account)),
         settings=calls or CallSettings(),
         session=_opener(session, own_session, is_witnessed=profile.is_witnessed),
@@ -166,11 +169,20 @@ def _shared(profile: Profile, table: Mapping[str, object] | None) -> _Shared:
     return by_exchange.setdefault((profile.name, repr(table)), _Shared())
 
 
-def _windows(profile: Profile, shared: _Shared) -> list[Window]:
-    return [
-        shared.windows.setdefault(budget.name, Window(budget)) if budget.shared else Window(budget)
-        for budget in profile.budgets
-    ]
+def _windows(settings: AccountSettings, profile: Profile, shared: _Shared, spent: SpentCalls | None) -> list[Window]:
+    place = " ".join([settings.mode, *sorted(settings.urls.values())])
+
+    def window_of(budget: Budget) -> Window:
+        if not budget.shared:
+            return new_window(str(settings.account), budget)
+        if budget.name not in shared.windows:
+            shared.windows[budget.name] = new_window(profile.name, budget)
+        return shared.windows[budget.name]
+
+    def new_window(whose: str, budget: Budget) -> Window:
+        return spent.window(f"{whose} {place} {budget.name}", budget) if spent else Window(budget)
+
+    return [window_of(budget) for budget in profile.budgets]
 
 
 def _endless_windows(profile: Profile) -> list[Window]:

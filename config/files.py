@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
@@ -45,7 +46,8 @@ def write_atomically(path: Path, content: bytes, mode: int = SHARED_MODE, *, sur
         if survives_power_loss:
             sync_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise StorageFailure(f"{path}: cannot be written: {error.strerror or error}") from error
 
 

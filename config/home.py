@@ -90,6 +90,11 @@ class Home:
         return self.state / "vitals.json"
 
     @property
+    def spent_calls(self) -> Path:
+        """What was spent of the exchanges' long limits, so that an engine that starts again keeps them too."""
+        return self.state / "spent_calls.json"
+
+    @property
     def operator_commands(self) -> Path:
         """What the operator asked the engine for, one file a command."""
         return self.state / "commands"

@@ -7,6 +7,7 @@ may let something pass, and never accuse the innocent.
 
 from collections import Counter, defaultdict, deque
 
+from account_processors.spent_calls import LONG_SECONDS
 from paper.faults import FaultKind
 from paper.ledger import Entry
 from paper.refusals import Reason
@@ -22,8 +23,8 @@ READ_BEFORE_WORD_SECONDS = 20.0
 """At most so old are the reads from which a target is decided or confirmed."""
 
 BUDGET_SECONDS = 60.0
-"""After a start or a step of the clock the limits are counted anew; what was spent may be unknown for so long, and for
-one window of a longer limit."""
+"""After a step of the clock the limits are counted anew; what was spent may be unknown for so long, and for one window
+of a longer limit. After a start it may be for so long, but not of the long limits, which outlive the engine."""
 
 SPOILING = frozenset(FaultKind) - {
     FaultKind.CLOCK_SKEW,
@@ -139,8 +140,11 @@ class CallChecks:
             return
         self.limited[entry.exchange] += 1
         self._silence.take_refusal(entry)
-        known_since = max(self._scene.engine_since, self._scene.stepped_at)
-        is_new = self._scene.time() - known_since < max(BUDGET_SECONDS, self._scene.limit_window_ms(entry) / 1000)
+        now, window_seconds = self._scene.time(), self._scene.limit_window_ms(entry) / 1000
+        is_new = now - self._scene.stepped_at < max(BUDGET_SECONDS, window_seconds)
+        is_new |= now < self._scene.spending_unknown_until
+        if window_seconds < LONG_SECONDS:
+            is_new |= now - self._scene.engine_since < BUDGET_SECONDS
         if self._scene.journal is not None and not is_new and not self._scene.has_stranger(entry.exchange):
             told = f"{entry.facts['endpoint']} passed the limit {entry.facts['detail']}"
             self._scene.fail(13, f"{entry.exchange}: {told}")

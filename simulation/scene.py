@@ -77,6 +77,7 @@ class Scene:
         strangers_until: Until when another installation may have been at work, by exchange.
         engine_since: When the engine that runs was started.
         stepped_at: When the wall clock was last stepped, by which the exchanges count their limits too.
+        spending_unknown_until: Until when what engines spent whose notes a full disk did not keep may count.
     """
 
     house: PaperHouse
@@ -90,6 +91,7 @@ class Scene:
     strangers_until: dict[str, float] = field(default_factory=dict)
     engine_since: float = NEVER
     stepped_at: float = NEVER
+    spending_unknown_until: float = NEVER
 
     def fail(self, invariant: int, told: str) -> None:
         """Note a broken rule."""

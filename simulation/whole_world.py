@@ -42,6 +42,7 @@ from simulation.power_cut import Syncs
 from simulation.processes import DistantHouse, Process, Voice
 from simulation.scene import unified
 from simulation.services import SN8_KEY, Service, Services
+from simulation.spending import Spending
 from simulation.trading_view import TradingView
 from simulation.virtual_time import START, VirtualClock
 from simulation.watcher import Watcher
@@ -139,6 +140,7 @@ class WholeWorld:
         )
         self.services = Services(self.home, self.clock, self.telemetry, self.sn8, plan.seed)
         self.disk = FullDisk(folder)
+        self._spending = Spending(self.clock, self.disk, self.watcher.scene)
         self.syncs = Syncs(folder)
         self.mapped: frozenset[str] = frozenset(plan.symbols)
         self.trading_view = TradingView(self.clock)
@@ -265,8 +267,9 @@ class WholeWorld:
         process = Process()
         voice = Voice(process, self.telemetry)
         forget_shared()
+        spent = self._spending.of_new_engine(self.home.spent_calls)
         exchanges = {
-            settings.account: process.call(partial(connect_paper, settings, self.house, self.clock, voice))
+            settings.account: process.call(partial(connect_paper, settings, self.house, self.clock, voice, spent=spent))
             for settings in accounts
         }
         lock = EngineLock(self.home.engine_lock)

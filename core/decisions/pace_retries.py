@@ -11,6 +11,8 @@ UNSETTLED_RETRY_SECONDS = 1.0
 PATIENT_RETRY_SECONDS = 3.0
 LOOKED_FOR_CLOSELY = timedelta(seconds=10)
 """For so long after its send an increase is expected to turn up at any moment."""
+REDUCTION_LOOKED_FOR_CLOSELY = timedelta(seconds=20)
+"""As long for a reduction, which is more urgent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,13 @@ def reduction_retry_seconds(failures: int) -> float:
 
 
 def unsettled_retry_seconds(ledger: SymbolLedger, now: datetime) -> float:
-    """How soon a symbol with unsettled orders is looked at again: at once for an exit, less often for a lost increase.
+    """How soon a symbol with unsettled orders is looked at again: each second, and less often once they are old.
 
-    Where an order counts as lost only after a minute, as on BloFin, a look each second all that time would take a fifth
-    of what its address may ask in five minutes.
+    Where an order counts as lost only after a minute, as on BloFin, a look each second all that time, and again for
+    each try while a halted market answers with an internal error, would take all that its address may ask.
     """
     is_patient = all(
-        not record.intent.reduce_only and abs(now - record.sent_at) > LOOKED_FOR_CLOSELY for record in ledger.unsettled
+        abs(now - record.sent_at) > (REDUCTION_LOOKED_FOR_CLOSELY if record.intent.reduce_only else LOOKED_FOR_CLOSELY)
+        for record in ledger.unsettled
     )
     return PATIENT_RETRY_SECONDS if is_patient else UNSETTLED_RETRY_SECONDS

@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from account_processors.ccxt_client import CallSettings
 from account_processors.limiter import LOOK_UP_EVERY_SECONDS
-from account_processors.registry import connect
+from account_processors.registry import connect, forget_shared
+from account_processors.spent_calls import SpentCalls
 from config.accounts import AccountMode
 from core.model.failures import InvalidInput
 from core.model.order import Accepted, NotFound, RefusalReason, RefusedOutcome, Side
@@ -115,6 +117,25 @@ def test_on_bybit_many_increases_that_read_their_leverage_do_not_hold_up_the_pos
         await asyncio.gather(*settings)
 
     play("bybit", scene, calls=PATIENT)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_an_engine_that_starts_again_and_again_passes_no_limit_of_minutes(name: str, tmp_path: Path) -> None:
+    async def scene(bench: Bench) -> None:
+        for _ in range(4):
+            forget_shared()
+            spent = SpentCalls(tmp_path / "spent_calls.json", bench.clock, lambda write: write())
+            urls, session = bench.house.urls(name), bench.house.session()
+            exchange = connect(
+                bench.settings, bench.clock, bench.told, session=session, urls=urls, calls=bench.calls, spent=spent
+            )
+            await asyncio.gather(*(exchange.read_positions() for _ in range(600)))
+            await exchange.close()
+            # What is counted by windows of seconds is over before the next engine asks.
+            await bench.pause(30)
+        assert bench.house.ledger.entries("refused_request", name) == []
+
+    play(name, scene, calls=PATIENT)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)

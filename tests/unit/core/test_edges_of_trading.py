@@ -164,14 +164,23 @@ def test_prices_half_a_minute_apart_are_samples_and_the_volatility_is_in_percent
     assert seen.daily_percent == 2
 
 
-@pytest.mark.parametrize(("seconds", "pause"), [(0, 1), (10, 1), (10.001, 3), (-10, 1), (-10.001, 3)])
-def test_a_lost_increase_is_looked_for_each_second_for_ten_seconds_and_then_every_three(
-    seconds: float, pause: float
+@pytest.mark.parametrize(("reduce_only", "close_seconds"), [(False, 10), (True, 20)])
+def test_a_lost_order_is_looked_for_each_second_at_first_and_then_every_three(
+    *, reduce_only: bool, close_seconds: float
 ) -> None:
-    increase = replace(RECORD, intent=replace(INTENT, reduce_only=False))
-    ledger = SymbolLedger(ACCOUNT, BTC, orders=(increase,))
+    lost = replace(RECORD, intent=replace(INTENT, reduce_only=reduce_only))
+    ledger = SymbolLedger(ACCOUNT, BTC, orders=(lost,))
 
-    assert unsettled_retry_seconds(ledger, later(seconds)) == pause
+    for seconds in (0, close_seconds, -close_seconds):
+        assert unsettled_retry_seconds(ledger, later(seconds)) == 1
+    for seconds in (close_seconds + 0.001, -close_seconds - 0.001):
+        assert unsettled_retry_seconds(ledger, later(seconds)) == 3
+
+
+def test_beside_a_young_order_an_old_one_is_looked_for_each_second() -> None:
+    old, young = replace(RECORD, sent_at=later(-60)), replace(RECORD, sent_at=later(0))
+
+    assert unsettled_retry_seconds(SymbolLedger(ACCOUNT, BTC, orders=(old, young)), NOW) == 1
 
 
 # -- limits ------------------------------------------------------------------------------------------------

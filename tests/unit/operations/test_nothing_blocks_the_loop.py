@@ -14,6 +14,7 @@ from types import FrameType
 
 import pytest
 
+from account_processors.spent_calls import SpentCalls
 from config.accounts import AccountMode, AccountSettings
 from config.files import write_atomically
 from config.history import ConfigHistory
@@ -103,11 +104,12 @@ async def trade(
     """One signal a symbol on four exchanges through the running engine; what each of them holds."""
     clock, told, house = WallClock(), ToldFacts(), PaperHouse(WallClock())
     accounts = [AccountSettings(account, AccountMode.PAPER, is_armed=True) for account in ACCOUNTS]
-    exchanges = {one.account: connect_paper(one, house, clock, told) for one in accounts}
     writer = WriterThread()
     committer = commit_inline if is_inline else writer
     archiver = WriterThread("config-history")
     files = OperatorFiles(home, archiver=archiver)
+    spent = SpentCalls(home.spent_calls, clock, files.versions)
+    exchanges = {one.account: connect_paper(one, house, clock, told, spent=spent) for one in accounts}
     engine = Engine(home, accounts, World(clock, told, committer, EPOCH, exchanges), files)
     if isinstance(watched, Watched):
         engine.journal._connection.exec_trace = watched.note_sql
@@ -159,6 +161,7 @@ async def test_fault_38_from_the_signal_to_four_positions_no_blocking_call_is_ma
 
     assert len(held) == 4
     assert home.account_depths.exists()
+    assert home.spent_calls.exists()
     assert watched.blocking == []
     kept = [version.content for version in ConfigHistory(home).versions(home.signal_weights.name)]
     assert len(kept) == 2
