@@ -108,17 +108,17 @@ def test_an_order_that_may_never_have_got_there_ends_no_trouble_of_the_exchange(
     live(tmp_path, story)
 
 
-@pytest.mark.parametrize(("is_exit", "fewest", "most"), [(False, 20, 35), (True, 45, 75)])
-def test_a_lost_increase_is_looked_for_less_often_after_ten_seconds_and_a_lost_exit_is_not(
-    tmp_path: Path, is_exit: bool, fewest: int, most: int
+@pytest.mark.parametrize(("is_reduction", "fewest", "most"), [(False, 22, 31), (True, 30, 36)])
+def test_a_lost_increase_is_looked_for_less_often_after_ten_seconds_and_a_lost_reduction_after_twenty(
+    tmp_path: Path, is_reduction: bool, fewest: int, most: int
 ) -> None:
     async def story(world: World) -> None:
         world.exchange.capabilities = replace(SETTING_CAPABILITIES, not_found_after_seconds=60.0)
         world.exchange.settings[BTC] = SymbolSettings(MarginMode.ISOLATED, D(1))
         world.sources.say(BTC="0.1")
         await seconds_until(world, lambda: is_confirmed(world))
-        world.exchange.inject("submit", *[Fault.ORDER_NEVER_ARRIVES] * (1000 if is_exit else 1))
-        world.sources.say(BTC="0.05" if is_exit else "0.2")
+        world.exchange.inject("submit", *[Fault.ORDER_NEVER_ARRIVES] * (1000 if is_reduction else 1))
+        world.sources.say(BTC="0.05" if is_reduction else "0.2")
         await seconds_until(world, lambda: bool(world.ledger().unsettled))
         before = world.exchange.value_reads
 
