@@ -209,6 +209,7 @@ async def run_service(
         archiver = WriterThread("config-history")
         stack.callback(archiver.close)
         files = OperatorFiles(home, overrides, archiver)
+        stack.push_async_callback(files.versions.drain)
         settings = files.settings.load()
         size_logs(settings.logs.max_megabytes, settings.logs.retain_files)
         spent = SpentCalls(home.spent_calls, clock, files.versions)

@@ -166,7 +166,7 @@ class InstrumentCache:
             await asyncio.wait([self._fetching])
 
     def _end_of_fetch(self, _: "asyncio.Task[Reading[Listing]]") -> None:
-        self._fetching = None
+        self._fetching = self._fetcher = None
 
     async def _fetch(self, fetch: Fetch, clock: Clock) -> Reading[Listing]:
         at = clock.now()

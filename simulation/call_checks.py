@@ -140,11 +140,16 @@ class CallChecks:
             return
         self.limited[entry.exchange] += 1
         self._silence.take_refusal(entry)
+        if self._scene.journal is None or self._knows_too_little(entry) or self._scene.has_stranger(entry.exchange):
+            return
+        self._scene.fail(13, f"{entry.exchange}: {entry.facts['endpoint']} passed the limit {entry.facts['detail']}")
+
+    def _knows_too_little(self, entry: Entry) -> bool:
+        """Whether the engine that runs need not know what was spent of a limit that was passed."""
         now, window_seconds = self._scene.time(), self._scene.limit_window_ms(entry) / 1000
-        is_new = now - self._scene.stepped_at < max(BUDGET_SECONDS, window_seconds)
-        is_new |= now < self._scene.spending_unknown_until
-        if window_seconds < LONG_SECONDS:
-            is_new |= now - self._scene.engine_since < BUDGET_SECONDS
-        if self._scene.journal is not None and not is_new and not self._scene.has_stranger(entry.exchange):
-            told = f"{entry.facts['endpoint']} passed the limit {entry.facts['detail']}"
-            self._scene.fail(13, f"{entry.exchange}: {told}")
+        since_step, since_start = now - self._scene.stepped_at, now - self._scene.engine_since
+        return (
+            since_step < max(BUDGET_SECONDS, window_seconds)
+            or (window_seconds < LONG_SECONDS and since_start < BUDGET_SECONDS)
+            or now < self._scene.spending_unknown_until
+        )

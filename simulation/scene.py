@@ -113,6 +113,12 @@ class Scene:
         rules = self.house.doors[entry.exchange].protocol.rate_rules
         return next((rule.window_ms for rule in rules if rule.name == entry.facts["detail"]), 0)
 
+    @property
+    def longest_limit_seconds(self) -> float:
+        """The longest window of all published limits."""
+        doors = self.house.doors.values()
+        return max(rule.window_ms for door in doors for rule in door.protocol.rate_rules) / 1000
+
     def record_of(self, place: Place, client_id: ClientOrderId) -> OrderRecord | None:
         """What the journal remembers of an order."""
         if self.journal is None:

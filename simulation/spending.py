@@ -8,9 +8,6 @@ from core.ports.clock import Clock
 from simulation.full_disk import Full, FullDisk
 from simulation.scene import Scene
 
-LONGEST_WINDOW_SECONDS = 300.0
-"""Of all limits of the four exchanges: BloFin's."""
-
 
 class Spending:
     """Follows what is noted in one world.
@@ -30,7 +27,7 @@ class Spending:
     def of_new_engine(self, path: Path) -> SpentCalls:
         """What an engine that starts over this file knows, and notes from now on."""
         if not self._is_noted:
-            self._scene.spending_unknown_until = self._scene.time() + LONGEST_WINDOW_SECONDS
+            self._scene.spending_unknown_until = self._scene.time() + self._scene.longest_limit_seconds
             self._is_noted = True
         return SpentCalls(path, self._clock, self._write)
 
