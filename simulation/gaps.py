@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config.account_switches import AccountSwitches
 from core.decisions.merge_signals import Merge, merge_signals
@@ -69,10 +69,11 @@ def places_of(world: WholeWorld) -> Iterator[Place]:
         venue = world.house.exchanges[account.exchange]
         has_stranger = any(watcher.is_tainted((account, symbol)) for symbol in map(Symbol, world.plan.symbols))
         is_enabled = enabled.get(account, True)
+        places = []
         for symbol in _symbols(world, merge):
             target = merge.targets.get(symbol) if is_enabled else None
             outcome = passes[account].outcomes.get(symbol) if account in passes else None
-            yield Place(
+            place = Place(
                 ledger=engine.journal.ledger(account, symbol),
                 asked=target.depth if target else ZERO,
                 held=watcher.held((account, symbol)),
@@ -82,7 +83,12 @@ def places_of(world: WholeWorld) -> Iterator[Place]:
                 is_tainted=watcher.is_tainted((account, symbol)),
                 has_stranger=has_stranger,
                 is_followed=target is not None,
+                is_listed_since=watcher.calls.shown.was_left_out(account.exchange, symbol),
             )
+            places.append(place)
+        stuck = [place.ledger.symbol for place in places if place.is_too_large and not place.trades]
+        for place in places:
+            yield replace(place, has_stuck=any(symbol != place.ledger.symbol for symbol in stuck))
 
 
 def _gap(place: Place) -> Gap:

@@ -21,6 +21,12 @@ BELOW_MINIMUM = "less than the exchange's minimum"
 ANOTHER_ENGINE = "another engine"
 """In the reason of an account that another engine was seen to trade on; that may be found out after the healing."""
 
+BY_LIMIT = "by the limit of"
+"""In the reason of an increase that a cap on exposure holds down."""
+
+NOT_LISTED = "not listed on this exchange"
+"""The reason of a symbol that is not in the engine's list of the exchange's rules."""
+
 IN_TROUBLE = "the exchange is in trouble since"
 """Begins the reason of an increase that waits after several orders in a row without a clear answer."""
 
@@ -42,6 +48,8 @@ class Place:
         is_tainted: Whether somebody else ever had a hand in the position.
         has_stranger: Whether somebody else ever had a hand in any position of the account.
         is_followed: Whether the account is enabled and the symbol configured; what is not and is flat is forgotten.
+        is_listed_since: Whether it was put back on the exchange after the engine read the rules, less than an hour ago.
+        has_stuck: Whether another symbol of the account holds too much where nothing can be traded.
     """
 
     ledger: SymbolLedger
@@ -53,6 +61,8 @@ class Place:
     is_tainted: bool = False
     has_stranger: bool = False
     is_followed: bool = True
+    is_listed_since: bool = False
+    has_stuck: bool = False
 
     @property
     def decided(self) -> Decimal:
@@ -78,7 +88,7 @@ class Place:
     def is_reduction(self) -> bool:
         """Whether the decision in force, or a target that it does not follow yet, asks for less than is held."""
         decision = self.ledger.decision
-        if self._is_too_large:
+        if self.is_too_large:
             return True
         if self.asked * self.held <= ZERO or decision is None:
             return self.held != ZERO
@@ -107,18 +117,21 @@ class Place:
         """
         decision, standing = self.ledger.decision, self.ledger.standing
         is_decided = decision is not None and _follows(decision, self.asked)
-        is_too_small = bool(self.why) and is_decided and not self._is_too_large
+        is_too_small = bool(self.why) and is_decided and not self.is_too_large
         excuses = {
             "foreign": self._is_of_others and (bool(self.why) or self._has_no_part),
             "does not trade": bool(self.why) and not self.trades,
             str(standing): is_too_small and standing is not Standing.ACTIVE,
             "below minimum": is_too_small and BELOW_MINIMUM in self.why,
+            BY_LIMIT: is_too_small and BY_LIMIT in self.why and self.has_stuck,
+            NOT_LISTED: self.why == NOT_LISTED and self.is_listed_since and not self._is_known,
             ANOTHER_ENGINE: is_too_small and ANOTHER_ENGINE in self.why and self.has_stranger,
         }
         return next((told for told, holds in excuses.items() if holds), "")
 
     @property
-    def _is_too_large(self) -> bool:
+    def is_too_large(self) -> bool:
+        """Whether more is held than decided, or the other side."""
         return self.held * self.decided < ZERO or abs(self.held) > abs(self.decided)
 
     @property
@@ -131,6 +144,12 @@ class Place:
         if not self.is_tainted or abs(self.held - owned) < self.lot:
             return False
         return self.decided * self.held > ZERO or owned * self.held <= ZERO
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether it was traded or sized once, so that the engine looks for it again."""
+        decision = self.ledger.decision
+        return self.ledger.ever_traded or bool(decision and decision.price)
 
     @property
     def _has_no_part(self) -> bool:

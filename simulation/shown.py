@@ -3,7 +3,8 @@
 from collections import defaultdict, deque
 from decimal import Decimal
 
-from simulation.scene import Scene, unified
+from paper.effects import MarketState
+from simulation.scene import NEVER, Scene, unified
 
 SHOWN_SECONDS = 20.0
 """So old may be what a target is sized from."""
@@ -14,7 +15,10 @@ KEPT_SECONDS = 120.0
 ROUNDED_SHARE = Decimal("0.000001")
 """By so much an exchange may round what it tells."""
 
-PRICES, WORTH = "tickers", "balance"
+PRICES, WORTH, RULES = "tickers", "balance", "markets"
+
+RULES_SECONDS = 3600.0
+"""So long rules that were read are believed."""
 
 
 class Shown:
@@ -23,6 +27,7 @@ class Shown:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._told: defaultdict[tuple[str, str], deque[tuple[float, Decimal]]] = defaultdict(deque)
+        self._left_out: dict[str, tuple[float, frozenset[str]]] = {}
 
     def take_answer(self, exchange: str, account: str, endpoint: str) -> None:
         """An answer of 200 left the exchange, made a moment ago."""
@@ -32,6 +37,14 @@ class Shown:
                 self._remember(exchange, unified(market.coin), venue.quote(name).last)
         elif endpoint == WORTH and account in venue.accounts:
             self._remember(exchange, "", venue.balance(venue.accounts[account]).equity)
+        elif endpoint == RULES:
+            gone = (market for name, market in venue.markets.items() if venue.state(name) is not MarketState.LIVE)
+            self._left_out[exchange] = (self._scene.time(), frozenset(unified(market.coin) for market in gone))
+
+    def was_left_out(self, exchange: str, symbol: str) -> bool:
+        """Whether a symbol did not trade when the rules were read that are believed now."""
+        at, left_out = self._left_out.get(exchange, (NEVER, frozenset[str]()))
+        return symbol in left_out and self._scene.time() - at < RULES_SECONDS
 
     def was_shown(self, exchange: str, symbol: str, number: Decimal) -> bool:
         """Whether the exchange showed this price of a symbol lately, or this worth of the account, without a symbol."""

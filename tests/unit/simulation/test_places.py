@@ -160,3 +160,23 @@ def test_a_market_that_does_not_trade_excuses_what_names_it() -> None:
     assert at.excuse == "does not trade"
     assert not replace(at, trades=True).excuse
     assert not replace(at, why="").excuse
+
+
+def test_a_cap_excuses_an_increase_only_where_another_symbol_is_stuck_above_its_target() -> None:
+    why = "held at 3 by the limit of 9830.4 USDT per account"
+    held_down = replace(place("0.5", "5", "0.5", "3", why=why), has_stuck=True)
+
+    assert held_down.excuse == "by the limit of"
+    assert replace(held_down, has_stuck=False).excuse == ""
+    assert replace(held_down, held=Decimal(7)).excuse == ""
+    assert replace(held_down, asked=Decimal("0.8")).excuse == ""
+
+
+def test_what_was_put_back_on_an_exchange_may_take_the_hour_of_the_rules_unless_it_is_known() -> None:
+    never_sized = Place(SymbolLedger(ACCOUNT, SYMBOL), Decimal("0.5"), Decimal(0), "not listed on this exchange")
+    sized = replace(decision("0.5", "5"), price=Decimal(100))
+
+    assert replace(never_sized, is_listed_since=True).excuse == "not listed on this exchange"
+    assert never_sized.excuse == ""
+    assert replace(never_sized, is_listed_since=True, why="no price").excuse == ""
+    assert replace(never_sized, is_listed_since=True, ledger=SymbolLedger(ACCOUNT, SYMBOL, sized)).excuse == ""
