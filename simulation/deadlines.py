@@ -15,8 +15,9 @@ WITHIN_SECONDS = 30.0
 FULL_CHECK_SECONDS = 60.0
 """That a market trades again is found out at the next full check."""
 
-PACED_SECONDS = 120.0
-"""The longest wait of an increase after refusals, and after orders without an answer; a reduction never waits so."""
+PACED_SECONDS = 130.0
+"""The longest wait of an increase after refusals, and after orders without an answer, which is 120 s; it may begin ten
+seconds after the healing, when what was under way has failed. A reduction never waits so."""
 
 ACTING_SECONDS = 10.0
 """What a reduction may need itself once its window has closed, to be done within its time all the same."""

@@ -53,9 +53,9 @@ def test_a_market_that_trades_again_has_a_full_check_more() -> None:
 def test_an_increase_that_was_refused_may_wait_as_long_as_it_is_paced() -> None:
     paced, goes_on = gap("bybit", is_reduction=False, is_paced=True), gap("bybit", is_reduction=False)
 
-    assert told_at([paced] * 200) == 120
+    assert told_at([paced] * 200) == 130
     assert told_at([paced] * 20 + [goes_on] * 200) == 20 + 39
-    assert told_at([paced] * 100 + [goes_on] * 200) == 120
+    assert told_at([paced] * 100 + [goes_on] * 200) == 130
 
 
 def test_a_gap_that_opens_later_has_its_own_time() -> None:
