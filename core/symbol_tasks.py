@@ -73,6 +73,7 @@ class SymbolTasks:
         self._exits = asyncio.Semaphore(most_at_once)
         self._running: dict[Symbol, asyncio.Task[SymbolOutcome]] = {}
         self._queued: set[Symbol] = set()
+        self._outdated: set[Symbol] = set()
         self._is_straggling = False
         self.is_winding_down = False
 
@@ -81,9 +82,11 @@ class SymbolTasks:
         if symbol in self._running:
             # What waits for a place has nothing in its hands: its last order is settled and in the journal.
             if not (is_exit and symbol in self._queued):
+                self._outdated.add(symbol)
                 return
             self._running.pop(symbol).cancel()
             self._queued.discard(symbol)
+            self._outdated.discard(symbol)
         if not is_exit:
             self._queued.add(symbol)
         task = asyncio.create_task(self._run(symbol, work, self._exits if is_exit else self._entries))
@@ -108,13 +111,18 @@ class SymbolTasks:
         self._is_straggling = any(not task.done() for task in self._running.values())
 
     def collect(self) -> list[SymbolOutcome]:
-        """What came of every symbol; those that still run go on and are collected when they are done."""
-        outcomes = [
-            task.result() if task.done() else not_looked_at(symbol, "an earlier step is still under way")
-            for symbol, task in self._running.items()
-        ]
-        self._running = {symbol: task for symbol, task in self._running.items() if not task.done()}
-        return outcomes
+        """What came of every symbol; those that still run go on and are collected when they are done.
+
+        What ended short of its target and began before this pass went by what an earlier one knew, as that a source
+        was silent: another pass looks at it with what is known now.
+        """
+        done = {symbol: task.result() for symbol, task in self._running.items() if task.done()}
+        self._running = {symbol: task for symbol, task in self._running.items() if symbol not in done}
+        if any(not one.is_confirmed and not one.retry_at for one in done.values() if one.symbol in self._outdated):
+            self._wake.set()
+        self._outdated &= self._running.keys()
+        waiting = (not_looked_at(symbol, "an earlier step is still under way") for symbol in self._running)
+        return [*done.values(), *waiting]
 
     async def stop(self) -> None:
         """End whatever still runs, and forget it: what is in flight is in the journal."""
