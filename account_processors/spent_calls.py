@@ -65,7 +65,7 @@ class SpentCalls:
         # Notes of the future are older than a clock that was set back; what they tell of may have been just now.
         leases = self._leases[name] = [(min(noted_at, now), weight) for noted_at, weight in before]
         if leases != before:
-            self._have_written()
+            self._request_write()
         latest = sorted([*(min(noted_at + LONGEST_CALL_SECONDS, now) for noted_at, _ in leases[1:]), now])
         window = _KeptWindow(budget, partial(self._note, name, budget.weight))
         for arrived_at, (_, weight) in zip(latest, leases, strict=False):
@@ -77,9 +77,9 @@ class SpentCalls:
         leases.append((self._clock.now().timestamp(), weight))
         while sum(weight for _, weight in leases[1:]) >= limit:
             del leases[0]
-        self._have_written()
+        self._request_write()
 
-    def _have_written(self) -> None:
+    def _request_write(self) -> None:
         if not self._is_write_waiting:
             self._is_write_waiting = True
             self._write_soon(self._write)

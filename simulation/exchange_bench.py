@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from account_processors.ccxt_base import CcxtExchange
 from account_processors.ccxt_client import CallSettings
-from account_processors.registry import connect
+from account_processors.registry import connect, forget_shared
+from account_processors.spent_calls import SpentCalls
 from config.accounts import AccountMode, AccountSettings, AccountValue
 from core.model.failures import InvalidInput, OutcomeUnknown, Refused
 from core.model.identity import AccountId, ClientOrderId, Symbol
@@ -117,10 +118,15 @@ class Bench:
         keys = self.house.open_account(self.name, label, Decimal(10_000))
         return self._connect(keyed(self.settings, AccountId(self.name, label), keys))
 
-    def _connect(self, settings: AccountSettings) -> CcxtExchange:
+    def after_restart(self, spent: SpentCalls) -> CcxtExchange:
+        """The account as an engine that starts anew connects it; the caller closes it."""
+        forget_shared()
+        return self._connect(self.settings, spent)
+
+    def _connect(self, settings: AccountSettings, spent: SpentCalls | None = None) -> CcxtExchange:
         session = None if self.base_url else self.house.session()
         urls = self.house.urls(self.name, self.base_url)
-        return connect(settings, self.clock, self.told, session=session, urls=urls, calls=self.calls)
+        return connect(settings, self.clock, self.told, session=session, urls=urls, calls=self.calls, spent=spent)
 
     @property
     def look_up(self) -> str:

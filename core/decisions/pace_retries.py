@@ -12,7 +12,7 @@ PATIENT_RETRY_SECONDS = 3.0
 LOOKED_FOR_CLOSELY = timedelta(seconds=10)
 """For so long after its send an increase is expected to turn up at any moment."""
 REDUCTION_LOOKED_FOR_CLOSELY = timedelta(seconds=20)
-"""As long for a reduction, which is more urgent."""
+"""The same for a reduction, which is more urgent."""
 
 
 @dataclass(frozen=True, slots=True)

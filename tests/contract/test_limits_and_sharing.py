@@ -9,7 +9,7 @@ import pytest
 
 from account_processors.ccxt_client import CallSettings
 from account_processors.limiter import LOOK_UP_EVERY_SECONDS
-from account_processors.registry import connect, forget_shared
+from account_processors.registry import connect
 from account_processors.spent_calls import SpentCalls
 from config.accounts import AccountMode
 from core.model.failures import InvalidInput
@@ -123,11 +123,8 @@ def test_on_bybit_many_increases_that_read_their_leverage_do_not_hold_up_the_pos
 def test_an_engine_that_starts_again_and_again_passes_no_limit_of_minutes(name: str, tmp_path: Path) -> None:
     async def scene(bench: Bench) -> None:
         for _ in range(4):
-            forget_shared()
-            spent = SpentCalls(tmp_path / "spent_calls.json", bench.clock, lambda write: write())
-            urls, session = bench.house.urls(name), bench.house.session()
-            exchange = connect(
-                bench.settings, bench.clock, bench.told, session=session, urls=urls, calls=bench.calls, spent=spent
+            exchange = bench.after_restart(
+                SpentCalls(tmp_path / "spent_calls.json", bench.clock, lambda write: write())
             )
             await asyncio.gather(*(exchange.read_positions() for _ in range(600)))
             await exchange.close()
