@@ -38,6 +38,9 @@ SERVICE = "tradingview-endpoint"
 LOOPBACK = "127.0.0.1"
 DONE, FAILED, CANNOT_RUN = 0, 1, 78
 CONNECTIONS = 1000
+# Longer than clients and proxies keep an idle connection themselves (aiohttp 15 s, nginx 60 s): a message that enters a
+# connection at the moment the endpoint closes it is lost, and a client does not send a POST again by itself.
+KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 1
 WATCH_SECONDS = 2.0
 
@@ -140,6 +143,7 @@ def _uvicorn_config(service: TradingViewService, port: int) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
 

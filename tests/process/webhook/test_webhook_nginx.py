@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -91,6 +92,7 @@ class Front:
     https_port: int
     authority: Authority
     clients: dict[str, tuple[Path, Path]]
+    endpoint_port: int
     endpoint_pid: int = 0
 
     def context(self, client: str) -> ssl.SSLContext:
@@ -135,8 +137,8 @@ def front(tmp_path: Path) -> Front:
         "other authority": stranger.issue("forged", TRADINGVIEW, client),
     }
     ports = free_port(), free_port()
-    home = Home(tmp_path)
-    settings = {"webhook": {"port": free_port(), "sender_addresses": ["127.0.0.1"]}}
+    home, endpoint_port = Home(tmp_path), free_port()
+    settings = {"webhook": {"port": endpoint_port, "sender_addresses": ["127.0.0.1"]}}
     home.engine_settings.write_text(json.dumps(settings))
     set_up_domain(home, DOMAIN, Places(*ports, str(folder / "live"), str(authority.path), str(folder)))
     files = tmp_path / FOLDER_NAME
@@ -146,25 +148,39 @@ def front(tmp_path: Path) -> Front:
         f"include {files}/*.conf;\n}}\n"
     )
     os.chmod(tmp_path, 0o755)  # noqa: PTH101, S103 - nginx's workers must reach it
-    return Front(folder, *ports, authority, clients)
+    return Front(folder, *ports, authority, clients, endpoint_port)
 
 
 @pytest.fixture
-async def running(front: Front, run_endpoint: MakeEndpoint) -> AsyncIterator[Front]:
+async def nginx(front: Front) -> AsyncIterator[Front]:
     command = ["nginx", "-p", str(front.folder), "-c", str(front.folder / "nginx.conf")]
     check = await asyncio.create_subprocess_exec(*command, "-t", stderr=asyncio.subprocess.PIPE)
     complaint = (await check.communicate())[1]
     assert check.returncode == 0, complaint
     process = await asyncio.create_subprocess_exec(*command, "-g", "daemon off;", stderr=asyncio.subprocess.PIPE)
     try:
-        port = json.loads((front.folder.parent / "engine_config.json").read_text())["webhook"]["port"]
-        endpoint = await run_endpoint(port=port)
-        assert endpoint.process.returncode is None, endpoint.output
-        front.endpoint_pid = endpoint.process.pid
+        await _listens(front.https_port)
         yield front
     finally:
         process.send_signal(signal.SIGTERM)
         await process.communicate()
+
+
+async def _listens(port: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(ConnectionRefusedError):
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def running(nginx: Front, run_endpoint: MakeEndpoint) -> Front:
+    endpoint = await run_endpoint(port=nginx.endpoint_port)
+    assert endpoint.process.returncode is None, endpoint.output
+    nginx.endpoint_pid = endpoint.process.pid
+    return nginx
 
 
 async def test_an_alert_passes_and_everything_else_is_cut_at_the_front(running: Front) -> None:
@@ -188,6 +204,21 @@ async def test_an_alert_passes_and_everything_else_is_cut_at_the_front(running: 
     log = (running.folder / "tradingview-webhook.refused.log").read_text()
     assert log.count(" 403 ") >= 4
     assert "POST" not in log
+
+
+async def test_an_alert_enters_no_connection_that_the_endpoint_may_be_closing(nginx: Front) -> None:
+    heads: list[bytes] = []
+
+    async def keep_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(keep_open, "127.0.0.1", nginx.endpoint_port):
+        assert await nginx.post("tradingview", b"{}") == (200, b"ok")
+
+    assert b"\r\nconnection: close\r\n" in heads[0].lower()
 
 
 async def test_a_slow_sender_is_cut_at_the_front(running: Front) -> None:

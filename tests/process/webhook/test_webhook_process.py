@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -125,6 +126,24 @@ async def test_300_half_sent_requests_are_cut_and_a_message_passes_meanwhile(run
                 writer.close()
         assert (await post(session, endpoint.url, LONG))[0] == 200
     assert len(endpoint.records()) == 2
+
+
+async def test_an_idle_connection_is_not_closed_while_its_user_may_send_the_next_message(
+    run_endpoint: MakeEndpoint,
+) -> None:
+    endpoint = await run_endpoint()
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    body = json.dumps(LONG).encode()
+    for idle_seconds in (0, 6):
+        await asyncio.sleep(idle_seconds)
+        writer.write(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        async with asyncio.timeout(30):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head.lower())
+            assert b"200 OK" in head
+            assert length
+            await reader.readexactly(int(length[1]))
+    writer.close()
 
 
 async def test_a_second_request_on_a_connection_must_not_trickle_either(run_endpoint: MakeEndpoint) -> None:
