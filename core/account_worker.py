@@ -9,10 +9,10 @@ from functools import partial
 
 from core.account_limits import AccountLimits
 from core.decisions.account_targets import asks_for_less, needs_calls, pursued_symbols, shrinks, wanted_targets
-from core.decisions.find_halted import find_halted
 from core.decisions.make_decision import Readings, asks_for_decision, decide, decide_resize, lacks_a_read, price_of
 from core.decisions.watch_exchange import read_pause_seconds
 from core.exchange_watch import ExchangeWatch
+from core.halt_watch import HaltWatch
 from core.model.decision import Decision
 from core.model.events import DecisionMade, Event
 from core.model.failures import InvalidInput
@@ -81,7 +81,7 @@ class AccountWorker:
         self._tasks = SymbolTasks(policy.max_concurrent_symbols, self._wake, clock, self._teller.tell_fault)
         self._next_pass_seconds = 0.0
         self._lacking_passes = 0
-        self._doubt_again = 0.0
+        self._halts = HaltWatch(exchange, self._settings, self.wake)
 
     @property
     def next_pass_seconds(self) -> float:
@@ -152,13 +152,18 @@ class AccountWorker:
             return self._report(targets, readings, self._teller.tell_changes(unknown))
         await self._limits.watch_losses(readings.snapshot.equity)
         unsized = await self._decide(targets, readings)
-        doubted_in_seconds = await self._doubt_halts(targets, readings)
+        rules_in_seconds = await self._halts.look(
+            self._wanted(targets),
+            readings.instruments,
+            self._ledgers(),
+            has_unclear_orders=self.watch.health.has_unclear_orders,
+        )
         outcomes = await self._pursue_all(targets, readings, unsized)
         looked_at = {outcome.symbol for outcome in outcomes}
         outcomes += [not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
         waits_seconds = self._seconds_to_next_pass(self._teller.tell_changes(outcomes))
         missing_in_seconds = self._seconds_to_missing_read(targets, readings)
-        self._next_pass_seconds = min(waits_seconds, doubted_in_seconds, missing_in_seconds)
+        self._next_pass_seconds = max(MIN_PASS_SECONDS, min(waits_seconds, rules_in_seconds, missing_in_seconds))
         return self._report(targets, readings, outcomes)
 
     def confirmed_depths(self, report: PassReport) -> dict[Symbol, Decimal]:
@@ -213,24 +218,6 @@ class AccountWorker:
             for target in self._wanted(targets).values()
             if not target.is_flat and asks_for_decision(self._ledger(target.symbol), target)
         ]
-
-    async def _doubt_halts(self, targets: Targets, readings: Readings) -> float:
-        """A market that was halted may trade again: read the rules anew once per full check, and then act at once.
-
-        Returns:
-            Seconds until the next such look.
-        """
-        halted = find_halted(self._wanted(targets), readings.instruments, self._ledgers())
-        if not halted:
-            return self._settings.full_check_seconds()
-        now = asyncio.get_running_loop().time()
-        if now >= self._doubt_again:
-            self._doubt_again = now + self._settings.full_check_seconds()
-            await self._exchange.refresh_instruments()
-            anew = await self._exchange.read_instruments()
-            if isinstance(anew, Known) and any(s in anew.value and anew.value[s].tradable for s in halted):
-                self.wake()
-        return max(MIN_PASS_SECONDS, self._doubt_again - now)
 
     def _seconds_to_missing_read(self, targets: Targets, readings: Readings) -> float:
         """How long until reads are tried again that failed and are needed: as soon as failed reads of positions."""
@@ -396,4 +383,4 @@ class AccountWorker:
     def _seconds_to_next_pass(self, outcomes: Iterable[SymbolOutcome]) -> float:
         now = self._clock.now()
         waits = [(outcome.retry_at - now).total_seconds() for outcome in outcomes if outcome.retry_at]
-        return max(MIN_PASS_SECONDS, min([self._settings.full_check_seconds(), *waits]))
+        return min([self._settings.full_check_seconds(), *waits])

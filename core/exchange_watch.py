@@ -24,10 +24,11 @@ class ExchangeWatch:
         """A read of positions came back; an empty failure is a good one."""
         self._become(after_read(self.health, self._clock.now(), failure))
 
-    def saw_order(self, result: TradeResult) -> None:
+    def saw_order(self, result: TradeResult, *, is_tradable: bool) -> None:
         """An order came back; a clear answer is a good one, also a refusal.
 
-        What may never have got there, since a budget or a ban held it back, tells nothing of the exchange.
+        What may never have got there, since a budget or a ban held it back, tells nothing of the exchange, and neither
+        does what fails on a market that its rules call halted.
         """
         match result:
             case Unsettled(held_back_seconds=None):
@@ -38,6 +39,8 @@ class ExchangeWatch:
                 failure = result.told
             case _:
                 failure = ""
+        if failure and not is_tradable:
+            return
         self._become(after_order(self.health, self._clock.now(), failure))
 
     def _become(self, health: ExchangeHealth) -> None:

@@ -148,7 +148,7 @@ class SymbolWorker:
             if not plan.trades and proof.is_doubted:
                 return self._stopped(held, orders, _Stop(proof.judgement.evidence, WAITING_RETRY_SECONDS))
             if not plan.trades:
-                return await self._conclude(held, decision, plan, limited, orders)
+                return await self._conclude(held, decision, plan, limited, orders, around)
             trade = permit_trade(
                 plan.trades[0],
                 held.value,
@@ -159,7 +159,7 @@ class SymbolWorker:
                 self._executor.repeatable(self._ledger),
             )
             stop = (
-                self._blocked(trade.why, is_doubted=proof.is_doubted)
+                self._blocked(trade.why, around, is_doubted=proof.is_doubted)
                 if isinstance(trade, Blocked)
                 else self._unarmed(plan, price) or await self._act(trade, held.value, proof.positions, decision, around)
             )
@@ -215,7 +215,7 @@ class SymbolWorker:
             self._failed_reductions, self._pace = 0, RetryPace()
             return None
         if isinstance(result, Unsettled):
-            return _in_flight(result)
+            return self._in_flight(result, around)
         if isinstance(result, RefusedOutcome) and result.held_back_seconds is not None:
             return _Stop(result.told, result.held_back_seconds)
         self._failed_reductions += 1
@@ -249,12 +249,12 @@ class SymbolWorker:
         result = await self._send(sized, self._policy.margin_mode, leverage, around)
         if isinstance(result, RefusedOutcome) and result.held_back_seconds is not None:
             self._limits.take_back_increase(counted_at)
-        return await self._take_result(result)
+        return await self._take_result(result, around)
 
-    async def _take_result(self, result: TradeResult) -> _Stop | None:
+    async def _take_result(self, result: TradeResult, around: Surroundings) -> _Stop | None:
         """What came of an increase; None when it filled and the position is to be read again."""
         if isinstance(result, Unsettled):
-            return _in_flight(result)
+            return self._in_flight(result, around)
         if isinstance(result, RefusedOutcome):
             reaction = await self._react(result)
             stop = self._failed(result.told, result.retry_after_seconds, result.held_back_seconds)
@@ -289,7 +289,7 @@ class SymbolWorker:
         )
         if isinstance(result, Settled):
             self._quarantine.end()
-        self._watch.saw_order(result)
+        self._watch.saw_order(result, is_tradable=around.instrument.tradable)
         return result
 
     @asynccontextmanager
@@ -353,13 +353,13 @@ class SymbolWorker:
     # -- the end of a pass ---------------------------------------------------------------------------------
 
     async def _conclude(
-        self, held: Known[Decimal], decision: Decision, plan: Plan, limited: str, orders: int
+        self, held: Known[Decimal], decision: Decision, plan: Plan, limited: str, orders: int, around: Surroundings
     ) -> SymbolOutcome:
         """Nothing is left to trade now: remember that the target is held, or say what keeps it from being held."""
         ledger = self._ledger
         if ledger.unsettled:
-            retry_seconds = unsettled_retry_seconds(ledger, self._clock.now())
-            return self._stopped(held, orders, _Stop("an order is still unsettled", retry_seconds))
+            why = "an order is still unsettled"
+            return self._stopped(held, orders, _Stop(why, self._unsettled_retry_seconds(around)))
         if limited:
             return self._stopped(held, orders, _Stop(limited, WAITING_RETRY_SECONDS))
         if not ledger.is_confirmed:
@@ -371,10 +371,16 @@ class SymbolWorker:
         why = plan.note or decision.unreachable or decision.capped
         return SymbolOutcome(self._symbol, held, is_confirmed=True, why=why, orders=orders)
 
-    def _blocked(self, why: str, *, is_doubted: bool) -> _Stop:
+    def _blocked(self, why: str, around: Surroundings, *, is_doubted: bool) -> _Stop:
         if self._ledger.unsettled:
-            return _Stop(why, unsettled_retry_seconds(self._ledger, self._clock.now()))
+            return _Stop(why, self._unsettled_retry_seconds(around))
         return _Stop(why, WAITING_RETRY_SECONDS if is_doubted or self._watch.trouble() else None)
+
+    def _in_flight(self, result: Unsettled, around: Surroundings) -> _Stop:
+        return _Stop(result.why, result.held_back_seconds or self._unsettled_retry_seconds(around))
+
+    def _unsettled_retry_seconds(self, around: Surroundings) -> float:
+        return unsettled_retry_seconds(self._ledger, self._clock.now(), is_tradable=around.instrument.tradable)
 
     def _stopped(self, held: Reading[Decimal], orders: int, stop: _Stop) -> SymbolOutcome:
         seconds = stop.retry_seconds
@@ -387,7 +393,3 @@ class SymbolWorker:
 
     def _tell(self, event: str, **facts: object) -> None:
         self._telemetry.tell(event, account=str(self._policy.account), symbol=self._symbol, **facts)
-
-
-def _in_flight(result: Unsettled) -> _Stop:
-    return _Stop(result.why, result.held_back_seconds or UNSETTLED_RETRY_SECONDS)

@@ -251,6 +251,14 @@ AIMED: Mapping[str, Life] = {
         (20.0, _alert("0.9")),
         (25.0, _alert("-0.5")),
     ),
+    "a halted market beside one that trades": _life(
+        (5.0, _alert("0.5")),
+        *((15.0, Market(name, SYMBOL, MarketState.HALTED)) for name in EXCHANGES),
+        (16.0, _alert("0")),
+        (616.0, Alert("ETHUSDT", Decimal("0.5"))),
+        (630.0, ExpectHeld("ETHUSDT")),
+        plan=Plan(2, symbols=(SYMBOL, "ETHUSDT"), network_symbols=()),
+    ),
     "a second engine": _life((5.0, _alert("0.5")), (6.0, StartSecondEngine()), (8.0, _alert("-0.5"))),
     "a second engine elsewhere": _life(
         (5.0, _alert("0.5")),

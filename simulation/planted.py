@@ -347,6 +347,14 @@ PLANTED: tuple[Planted, ...] = (
         "    if False:\n        return Blocked()",
         ("orders late",),
     ),
+    Planted(
+        0,
+        "what fails on one halted market pauses the increases of all",
+        "core/exchange_watch.py",
+        "        if failure and not is_tradable:",
+        "        if False:",
+        ("a halted market beside one that trades",),
+    ),
 )
 
 CAUGHT_BY_NOBODY: Mapping[str, str] = {

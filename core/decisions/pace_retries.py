@@ -9,6 +9,7 @@ from core.model.policy import RetryLimits
 LONGEST_REDUCTION_DELAY_SECONDS = 5.0
 UNSETTLED_RETRY_SECONDS = 1.0
 PATIENT_RETRY_SECONDS = 3.0
+HALTED_RETRY_SECONDS = 10.0
 LOOKED_FOR_CLOSELY = timedelta(seconds=10)
 """For so long after its send an increase is expected to turn up at any moment."""
 REDUCTION_LOOKED_FOR_CLOSELY = timedelta(seconds=20)
@@ -57,14 +58,21 @@ def reduction_retry_seconds(failures: int) -> float:
     return min(0.5 * 2.0 ** min(max(failures - 1, 0), 10), LONGEST_REDUCTION_DELAY_SECONDS)
 
 
-def unsettled_retry_seconds(ledger: SymbolLedger, now: datetime) -> float:
+def unsettled_retry_seconds(ledger: SymbolLedger, now: datetime, *, is_tradable: bool) -> float:
     """How soon a symbol with unsettled orders is looked at again: each second, and less often once they are old.
 
     Where an order counts as lost only after a minute, as on BloFin, a look each second all that time, and again for
     each try while a halted market answers with an internal error, would take all that its address may ask.
+
+    Args:
+        ledger: Of the symbol.
+        now: UTC time.
+        is_tradable: Whether the market trades, as far as its rules tell. A halt lasts longer than an order is late.
     """
     is_patient = all(
         abs(now - record.sent_at) > (REDUCTION_LOOKED_FOR_CLOSELY if record.intent.reduce_only else LOOKED_FOR_CLOSELY)
         for record in ledger.unsettled
     )
-    return PATIENT_RETRY_SECONDS if is_patient else UNSETTLED_RETRY_SECONDS
+    if not is_patient:
+        return UNSETTLED_RETRY_SECONDS
+    return PATIENT_RETRY_SECONDS if is_tradable else HALTED_RETRY_SECONDS

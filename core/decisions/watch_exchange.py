@@ -33,7 +33,12 @@ class ExchangeHealth:
     @property
     def is_in_trouble(self) -> bool:
         """Whether this is an incident to tell about."""
-        return max(self.failed_reads, self.failed_orders) >= FAILURES_TO_OPEN
+        return self.failed_reads >= FAILURES_TO_OPEN or self.has_unclear_orders
+
+    @property
+    def has_unclear_orders(self) -> bool:
+        """Whether too many orders in a row got no clear answer."""
+        return self.failed_orders >= FAILURES_TO_OPEN
 
     def trouble(self, now: datetime) -> str:
         """Why no increase may be sent now, empty when one may.

@@ -165,22 +165,23 @@ def test_prices_half_a_minute_apart_are_samples_and_the_volatility_is_in_percent
 
 
 @pytest.mark.parametrize(("reduce_only", "close_seconds"), [(False, 10), (True, 20)])
-def test_a_lost_order_is_looked_for_each_second_at_first_and_then_every_three(
-    *, reduce_only: bool, close_seconds: float
+@pytest.mark.parametrize(("is_tradable", "patient_seconds"), [(True, 3), (False, 10)])
+def test_a_lost_order_is_looked_for_each_second_at_first_and_then_every_three_or_ten_on_a_halted_market(
+    *, reduce_only: bool, close_seconds: float, is_tradable: bool, patient_seconds: float
 ) -> None:
     lost = replace(RECORD, intent=replace(INTENT, reduce_only=reduce_only))
     ledger = SymbolLedger(ACCOUNT, BTC, orders=(lost,))
 
     for seconds in (0, close_seconds, -close_seconds):
-        assert unsettled_retry_seconds(ledger, later(seconds)) == 1
+        assert unsettled_retry_seconds(ledger, later(seconds), is_tradable=is_tradable) == 1
     for seconds in (close_seconds + 0.001, -close_seconds - 0.001):
-        assert unsettled_retry_seconds(ledger, later(seconds)) == 3
+        assert unsettled_retry_seconds(ledger, later(seconds), is_tradable=is_tradable) == patient_seconds
 
 
 def test_beside_a_young_order_an_old_one_is_looked_for_each_second() -> None:
     old, young = replace(RECORD, sent_at=later(-60)), replace(RECORD, sent_at=later(0))
 
-    assert unsettled_retry_seconds(SymbolLedger(ACCOUNT, BTC, orders=(old, young)), NOW) == 1
+    assert unsettled_retry_seconds(SymbolLedger(ACCOUNT, BTC, orders=(old, young)), NOW, is_tradable=False) == 1
 
 
 # -- limits ------------------------------------------------------------------------------------------------
