@@ -30,6 +30,9 @@ BARE = ("bare uvicorn", "bare FastAPI")
 LOADS = {"1 connection": (1, 0.0), "64 connections": (64, 0.0), "50 per second": (4, 50.0)}
 """By name: how many connections, and alerts a second of all together, 0 for as many as are answered."""
 
+FEWEST = 2
+"""Answers that are waited for, however slow they are: percentiles need them."""
+
 Numbers = Mapping[str, Mapping[str, float]]
 
 _BARE = """
@@ -163,7 +166,7 @@ async def press(port: int, connections: int, per_second: float, seconds: float) 
     async def post_on(connection: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         count = 0
-        while loop.time() - start < seconds:
+        while loop.time() - start < seconds or len(times) < FEWEST:
             if per_second:
                 await asyncio.sleep(max(0.0, start + (count * connections + connection) / per_second - loop.time()))
             writer.write(_request(connection, count))

@@ -180,7 +180,7 @@ class Way(StrEnum):
 
 
 CUTS = (FaultKind.CUT_BEFORE, FaultKind.ANSWER_LOST)
-SOCKET_GRACE_SECONDS = 0.001
+SOCKET_GRACE_SECONDS = 0.01
 
 
 def play(

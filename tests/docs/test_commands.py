@@ -189,6 +189,6 @@ def test_every_documented_script_says_how_it_is_used() -> None:
         for script in sorted(SCRIPTS)
     }
     for script, process in running.items():
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=110)
         assert process.returncode == 0, script
         assert "sage" in said, script

@@ -61,7 +61,8 @@ async def engine(home: Home) -> AsyncIterator[asyncio.subprocess.Process]:
 
 def log(home: Home) -> list[dict[str, Any]]:
     path = home.logs / "trade-engine.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    whole = path.read_text().split("\n")[:-1] if path.exists() else []  # the last may be half written
+    return [json.loads(line) for line in whole]
 
 
 async def until_told(home: Home, event: str, times: int = 1) -> None:

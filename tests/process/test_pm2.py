@@ -98,7 +98,8 @@ class Pm2:
 
     def log(self) -> list[dict[str, Any]]:
         path = self.home.logs / "trade-engine.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        whole = path.read_text().split("\n")[:-1] if path.exists() else []  # the last may be half written
+        return [json.loads(line) for line in whole]
 
     def count(self, event: str) -> int:
         return sum(line["event"] == event for line in self.log())
@@ -247,12 +248,12 @@ async def test_the_three_services_trade_restart_come_back_and_never_run_twice(pm
     await until(lambda: pm2.is_in_line("0.058"))
     await pm2.check_all("online")
 
-    await fault(pm2, "latency", "--seconds", "2", "--exchange", "bybit", "--endpoint", "create_order", "--count", "0")
+    await fault(pm2, "latency", "--seconds", "4", "--exchange", "bybit", "--endpoint", "create_order", "--count", "0")
     await pm2.post("7.5/100")
     await until(pm2.has_in_flight)
     await pm2("restart", "trade-engine")
+    await until(lambda: pm2.count("engine started") == 2)
     await until(lambda: pm2.is_in_line("0.075"))
-    assert pm2.count("engine started") == 2
 
     orders = pm2.orders()
     await pm2("restart", "bittensor-signals")
@@ -278,7 +279,8 @@ async def test_the_three_services_trade_restart_come_back_and_never_run_twice(pm
 
     for pid in before.values():
         os.kill(pid, signal.SIGINT)
-    await until(lambda: pm2.count("engine stopped") == 3)
+    await until(lambda: not running_services(pm2.home))
+    assert pm2.count("engine stopped") == 3
     await pm2("restart", "all")
     await until(lambda: pm2.count("engine started") == 4)
     await until(pm2.is_healthy)

@@ -22,7 +22,7 @@ async def is_unharmed(folder: Path, kills: int, seed: int) -> None:
 
 @pytest.mark.timeout(600)
 async def test_ten_kills_lose_no_alert_and_double_no_order(tmp_path: Path) -> None:
-    await is_unharmed(tmp_path, 10, seed=1)
+    await is_unharmed(tmp_path, 10, seed=8)  # its plan kills the engine four times while it waits for an order
 
 
 @pytest.mark.full

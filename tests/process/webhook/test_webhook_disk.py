@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -38,8 +39,9 @@ async def test_after_a_failed_sync_nothing_is_acknowledged_until_a_restart_and_t
     assert (status, content["status"]) == (503, "not stored")
     for pipe in pipes:
         pipe.unlink()
-    status, content = await post(endpoint.url, LONG)
-    assert (status, content["status"]) == (503, "not stored"), "a disk that failed once is not believed again"
+    with suppress(aiohttp.ClientConnectionError):  # it may be ending already
+        status, content = await post(endpoint.url, LONG)
+        assert (status, content["status"]) == (503, "not stored"), "a disk that failed once is not believed again"
     async with asyncio.timeout(30):
         await endpoint.process.wait()
 

@@ -48,19 +48,19 @@ def test_the_engines_and_the_webhooks_default_ports_are_those_that_are_scraped()
 
 async def test_fault_38_a_blocked_loop_is_measured_and_told() -> None:
     told, lags = ToldFacts(), list[float]()
-    watch = asyncio.create_task(watch_loop_lag(lags.append, told, tell_above_seconds=0.1, watch_seconds=0.05))
+    watch = asyncio.create_task(watch_loop_lag(lags.append, told, tell_above_seconds=1.0, watch_seconds=0.05))
     loop = asyncio.get_running_loop()
     await asyncio.sleep(0.12)
     assert lags
     assert told.names() == []
 
-    block_until = loop.time() + 0.3
+    block_until = loop.time() + 1.5
     while loop.time() < block_until:
         pass
     await asyncio.sleep(0.06)
     watch.cancel()
 
-    assert max(lags) > 0.1
+    assert max(lags) > 1.0
     assert told.names() == ["event loop was blocked"]
 
 
