@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,7 +16,8 @@ from core.model.decision import Decision
 from core.model.identity import AccountId, Symbol
 from core.model.instrument import Instrument
 from core.model.ledger import SymbolLedger
-from core.model.money import ZERO, plain
+from core.model.money import ZERO, plain, round_towards_zero
+from core.model.plan import Trade
 from core.model.position import Quote
 from core.model.reading import Known, Reading, Unknown
 from core.model.risk import RiskLimits
@@ -163,10 +165,13 @@ class AccountLimits:
         )
         return check_risk(proposal, self.current, TRADE_RULES, instrument, keeps_held=True)
 
-    def largest_order(self, price: Decimal | None) -> Decimal | None:
-        """The largest quantity of one increase, None when nothing limits it."""
+    def cut_order(self, trade: Trade, price: Decimal | None, instrument: Instrument) -> Trade | None:
+        """An increase cut to the largest order allowed, None when that is less than the exchange trades at once."""
         notional = self.current.max_order_notional
-        return None if notional is None or price is None else notional / price
+        if notional is None or price is None or trade.quantity <= notional / price:
+            return trade
+        quantity = round_towards_zero(notional / price, instrument.lot_step)
+        return None if quantity < instrument.min_quantity else replace(trade, quantity=quantity)
 
     def _count_of_last_minute(self) -> int:
         now = asyncio.get_running_loop().time()

@@ -152,17 +152,16 @@ class AccountWorker:
             return self._report(targets, readings, self._teller.tell_changes(unknown))
         await self._limits.watch_losses(readings.snapshot.equity)
         unsized = await self._decide(targets, readings)
-        rules_in_seconds = await self._halts.look(
-            self._wanted(targets),
-            readings.instruments,
-            self._ledgers(),
-            has_unclear_orders=self.watch.health.has_unclear_orders,
-        )
         outcomes = await self._pursue_all(targets, readings, unsized)
         looked_at = {outcome.symbol for outcome in outcomes}
         outcomes += [not_looked_at(symbol, why) for symbol, why in unsized.items() if symbol not in looked_at]
         waits_seconds = self._seconds_to_next_pass(self._teller.tell_changes(outcomes))
         missing_in_seconds = self._seconds_to_missing_read(targets, readings)
+        traded = {*self._wanted(targets), *self._pursued(targets)}
+        is_doubtful = self.watch.health.has_unclear_orders
+        rules_in_seconds = await self._halts.look(
+            traded, readings.instruments, self._ledgers(), is_doubtful=is_doubtful
+        )
         self._next_pass_seconds = max(MIN_PASS_SECONDS, min(waits_seconds, rules_in_seconds, missing_in_seconds))
         return self._report(targets, readings, outcomes)
 

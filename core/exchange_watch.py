@@ -1,6 +1,7 @@
 """The circuit breaker of one exchange, shared by all accounts on it: one incident, one notice."""
 
-from core.decisions.watch_exchange import ExchangeHealth, after_order, after_read
+from core.decisions.watch_exchange import ExchangeHealth, after_halted_order, after_order, after_read
+from core.model.identity import Symbol
 from core.model.order import RefusalReason, RefusedOutcome
 from core.model.outcome import TradeResult, Unsettled
 from core.ports.clock import Clock
@@ -24,11 +25,11 @@ class ExchangeWatch:
         """A read of positions came back; an empty failure is a good one."""
         self._become(after_read(self.health, self._clock.now(), failure))
 
-    def saw_order(self, result: TradeResult, *, is_tradable: bool) -> None:
+    def saw_order(self, symbol: Symbol, result: TradeResult, *, is_tradable: bool) -> None:
         """An order came back; a clear answer is a good one, also a refusal.
 
         What may never have got there, since a budget or a ban held it back, tells nothing of the exchange, and neither
-        does what fails on a market that its rules call halted.
+        does what comes of an order on a market that its rules call halted.
         """
         match result:
             case Unsettled(held_back_seconds=None):
@@ -39,9 +40,10 @@ class ExchangeWatch:
                 failure = result.told
             case _:
                 failure = ""
-        if failure and not is_tradable:
-            return
-        self._become(after_order(self.health, self._clock.now(), failure))
+        if is_tradable:
+            self._become(after_order(self.health, self._clock.now(), symbol, failure))
+        else:
+            self._become(after_halted_order(self.health, symbol))
 
     def _become(self, health: ExchangeHealth) -> None:
         before, self.health = self.health, health

@@ -1,6 +1,7 @@
 """Which markets are halted, asked of the exchange's rules anew while some are or may be."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from core.decisions.find_halted import find_halted
@@ -11,9 +12,12 @@ from core.model.reading import Known, Reading
 from core.ports.exchange import Exchange
 from core.ports.settings import LiveSettings
 
+DOUBT_SECONDS = 10.0
+"""How often the rules are read while orders get no clear answer."""
+
 
 class HaltWatch:
-    """Looks at the rules of one account's exchange once per full check, when there is a reason.
+    """Looks at the rules of one account's exchange when there is a reason: once per full check, in doubt more often.
 
     Args:
         exchange: Of the account.
@@ -25,36 +29,37 @@ class HaltWatch:
         self._exchange = exchange
         self._settings = settings
         self._on_change = on_change
-        self._next_look = 0.0
+        self._last_look = -math.inf
 
     async def look(
         self,
-        wanted: Iterable[Symbol],
+        traded: Iterable[Symbol],
         listed: Reading[Mapping[Symbol, Instrument]],
         ledgers: Sequence[SymbolLedger],
         *,
-        has_unclear_orders: bool,
+        is_doubtful: bool,
     ) -> float:
         """Read the rules anew if a market is halted, or orders get no clear answer, which a halt may be the cause of.
 
         Args:
-            wanted: Symbols with a target.
+            traded: Symbols with a target or something left to trade.
             listed: The rules as this pass knows them, at most an hour old.
             ledgers: Of the account.
-            has_unclear_orders: Whether several orders in a row got no clear answer.
+            is_doubtful: Whether several orders in a row got no clear answer.
 
         Returns:
             Seconds until the next such look.
         """
-        symbols = list(wanted)
+        symbols, full_check_seconds = list(traded), self._settings.full_check_seconds()
         halted = find_halted(symbols, listed, ledgers)
-        if not halted and not has_unclear_orders:
-            return self._settings.full_check_seconds()
+        if not halted and not is_doubtful:
+            return full_check_seconds
         now = asyncio.get_running_loop().time()
-        if now >= self._next_look:
-            self._next_look = now + self._settings.full_check_seconds()
+        seconds = min(DOUBT_SECONDS, full_check_seconds) if is_doubtful else full_check_seconds
+        if now >= self._last_look + seconds:
+            self._last_look = now
             await self._exchange.refresh_instruments()
             anew = await self._exchange.read_instruments()
             if isinstance(anew, Known) and set(find_halted(symbols, anew, ledgers)) != set(halted):
                 self._on_change()
-        return self._next_look - now
+        return self._last_look + seconds - now

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
 from core.account_limits import AccountLimits
 from core.decisions.make_decision import Readings, price_of
 from core.decisions.pace_retries import (
+    HALTED_RETRY_SECONDS,
     UNSETTLED_RETRY_SECONDS,
     RetryPace,
     after_failure,
@@ -24,9 +25,9 @@ from core.exchange_watch import ExchangeWatch
 from core.model.decision import Decision
 from core.model.events import TargetConfirmed
 from core.model.identity import Symbol
-from core.model.instrument import Instrument
+from core.model.instrument import NOT_TRADED, Instrument
 from core.model.ledger import SymbolLedger
-from core.model.money import ONE, ZERO, plain, round_towards_zero
+from core.model.money import ONE, ZERO, plain
 from core.model.order import RefusedOutcome
 from core.model.outcome import Settled, SymbolOutcome, TradeResult, Unsettled
 from core.model.plan import Plan, Trade
@@ -122,6 +123,7 @@ class SymbolWorker:
         self._pace = RetryPace()
         self._paced_decision = 0
         self._failed_reductions = 0
+        self._halted_pace = RetryPace()
         self._reopened_decision = 0
         self._read_ahead: Positions | None = None
         self.faces_others = False
@@ -202,7 +204,8 @@ class SymbolWorker:
     ) -> _Stop | None:
         """Send the next order; None when its fill is settled and the position is to be read again."""
         if trade.purpose.is_reduction:
-            return await self._reduce(trade, positions, around)
+            waiting = None if around.instrument.tradable else self._waiting(self._halted_pace)
+            return waiting or await self._reduce(trade, positions, around)
         return await self._increase(trade, held, positions, decision, around)
 
     async def _reduce(self, trade: Trade, positions: Positions, around: Surroundings) -> _Stop | None:
@@ -233,9 +236,9 @@ class SymbolWorker:
         waiting = self._why_increase_waits(decision, around)
         if waiting:
             return waiting
-        sized = self._largest_order(trade, around)
-        if isinstance(sized, _Stop):
-            return sized
+        sized = self._limits.cut_order(trade, price_of(around.readings, self._symbol), around.instrument)
+        if sized is None:
+            return _Stop("the limit on one order is below what the exchange trades at once", None)
         leverage = max(min(decision.leverage, around.instrument.max_leverage), ONE)
         read_before = await around.settings.take(self._symbol)
         unproven = await settle_settings(self._exchange, self._symbol, self._policy.margin_mode, leverage, read_before)
@@ -264,16 +267,6 @@ class SymbolWorker:
         self._pace = RetryPace()
         return None
 
-    def _largest_order(self, trade: Trade, around: Surroundings) -> Trade | _Stop:
-        """The increase cut to the largest order that the risk limits allow."""
-        largest = self._limits.largest_order(price_of(around.readings, self._symbol))
-        if largest is None or trade.quantity <= largest:
-            return trade
-        quantity = round_towards_zero(largest, around.instrument.lot_step)
-        if quantity < around.instrument.min_quantity:
-            return _Stop("the limit on one order is below what the exchange trades at once", None)
-        return replace(trade, quantity=quantity)
-
     async def _send(
         self, trade: Trade, margin_mode: MarginMode, leverage: Decimal, around: Surroundings
     ) -> TradeResult:
@@ -284,12 +277,12 @@ class SymbolWorker:
             around.instrument,
             margin_mode,
             leverage,
-            around.is_superseded,
+            around.is_superseded if around.instrument.tradable else lambda: True,
             lambda: self._read_while_settling(around),
         )
         if isinstance(result, Settled):
             self._quarantine.end()
-        self._watch.saw_order(result, is_tradable=around.instrument.tradable)
+        self._watch.saw_order(self._symbol, result, is_tradable=around.instrument.tradable)
         return result
 
     @asynccontextmanager
@@ -334,9 +327,12 @@ class SymbolWorker:
             self._pace, self._paced_decision = RetryPace(), decision.number
         if around.is_superseded():
             return _Stop("newer targets have arrived", 0.0)
+        return self._waiting(self._pace)
+
+    def _waiting(self, pace: RetryPace) -> _Stop | None:
         now = self._clock.now()
-        if self._pace.next_try_at and self._pace.is_waiting(now):
-            return _Stop(self._pace.why, (self._pace.next_try_at - now).total_seconds())
+        if pace.next_try_at and pace.is_waiting(now):
+            return _Stop(pace.why, (pace.next_try_at - now).total_seconds())
         return None
 
     def _failed(
@@ -377,7 +373,10 @@ class SymbolWorker:
         return _Stop(why, WAITING_RETRY_SECONDS if is_doubted or self._watch.trouble() else None)
 
     def _in_flight(self, result: Unsettled, around: Surroundings) -> _Stop:
-        return _Stop(result.why, result.held_back_seconds or self._unsettled_retry_seconds(around))
+        if around.instrument.tradable or result.held_back_seconds is not None:
+            return _Stop(result.why, result.held_back_seconds or UNSETTLED_RETRY_SECONDS)
+        self._halted_pace = after_hold(RetryPace(), self._clock.now(), NOT_TRADED, HALTED_RETRY_SECONDS)
+        return _Stop(NOT_TRADED, HALTED_RETRY_SECONDS)
 
     def _unsettled_retry_seconds(self, around: Surroundings) -> float:
         return unsettled_retry_seconds(self._ledger, self._clock.now(), is_tradable=around.instrument.tradable)

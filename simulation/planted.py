@@ -351,8 +351,8 @@ PLANTED: tuple[Planted, ...] = (
         0,
         "what fails on one halted market pauses the increases of all",
         "core/exchange_watch.py",
-        "        if failure and not is_tradable:",
-        "        if False:",
+        "        if is_tradable:",
+        "        if True:",
         ("a halted market beside one that trades",),
     ),
 )

@@ -12,7 +12,7 @@ from core.model.decision import Decision
 from core.model.events import DecisionMade, Event, StandingChanged
 from core.model.failures import InvalidInput
 from core.model.identity import Symbol
-from core.model.instrument import Instrument
+from core.model.instrument import NOT_TRADED, Instrument
 from core.model.ledger import SymbolLedger
 from core.model.money import ZERO, divide, plain, round_towards_zero
 from core.model.position import AccountSnapshot, Quote
@@ -285,7 +285,7 @@ def _tradable(symbol: Symbol, readings: Readings) -> Instrument | str:
     instrument = instruments.value.get(symbol)
     if instrument is None:
         return "not listed on this exchange"
-    return instrument if instrument.tradable else "the exchange does not trade this symbol now"
+    return instrument if instrument.tradable else NOT_TRADED
 
 
 def _is_fresh_entry(previous: Decision | None, decision: Decision) -> bool:

@@ -9,7 +9,9 @@ from core.model.policy import RetryLimits
 LONGEST_REDUCTION_DELAY_SECONDS = 5.0
 UNSETTLED_RETRY_SECONDS = 1.0
 PATIENT_RETRY_SECONDS = 3.0
-HALTED_RETRY_SECONDS = 10.0
+HALTED_RETRY_SECONDS = 15.0
+"""On a halted market, where each try costs some nine calls: a halt lasts long, and what every account on an address may
+ask of BloFin in five minutes is little."""
 LOOKED_FOR_CLOSELY = timedelta(seconds=10)
 """For so long after its send an increase is expected to turn up at any moment."""
 REDUCTION_LOOKED_FOR_CLOSELY = timedelta(seconds=20)

@@ -4,6 +4,8 @@ import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from core.model.identity import Symbol
+
 FAILURES_TO_OPEN = 3
 LONGEST_READ_PAUSE_SECONDS = 15.0
 LONGEST_EXIT_PAUSE_SECONDS = 5.0
@@ -19,6 +21,7 @@ class ExchangeHealth:
     Attributes:
         failed_reads: Reads of positions that failed in a row.
         failed_orders: Orders without a clear answer in a row.
+        failing: The symbols that they were for.
         orders_pause_until: UTC time before which no increase is sent, None when free.
         since: UTC time of the first failure of this incident, None when well.
         why: The last failure, in words.
@@ -26,6 +29,7 @@ class ExchangeHealth:
 
     failed_reads: int = 0
     failed_orders: int = 0
+    failing: frozenset[Symbol] = frozenset()
     orders_pause_until: datetime | None = None
     since: datetime | None = None
     why: str = ""
@@ -60,16 +64,35 @@ def after_read(health: ExchangeHealth, now: datetime, failure: str) -> ExchangeH
     return replace(health, failed_reads=health.failed_reads + 1, since=health.since or now, why=failure)
 
 
-def after_order(health: ExchangeHealth, now: datetime, failure: str) -> ExchangeHealth:
+def after_order(health: ExchangeHealth, now: datetime, symbol: Symbol, failure: str) -> ExchangeHealth:
     """The health after the answer to one order; an empty failure is a clear answer, also a refusal."""
     if not failure:
-        return _settled(replace(health, failed_orders=0, orders_pause_until=None))
+        return _settled(replace(health, failed_orders=0, failing=frozenset(), orders_pause_until=None))
     failed = health.failed_orders + 1
     pause_until = None
     if failed >= FAILURES_TO_OPEN:
         doubled = FIRST_ORDER_PAUSE_SECONDS * 2.0 ** min(failed - FAILURES_TO_OPEN, 10)
         pause_until = now + timedelta(seconds=min(doubled, LONGEST_ORDER_PAUSE_SECONDS))
-    return replace(health, failed_orders=failed, orders_pause_until=pause_until, since=health.since or now, why=failure)
+    return replace(
+        health,
+        failed_orders=failed,
+        failing=health.failing | {symbol},
+        orders_pause_until=pause_until,
+        since=health.since or now,
+        why=failure,
+    )
+
+
+def after_halted_order(health: ExchangeHealth, symbol: Symbol) -> ExchangeHealth:
+    """The health after an order on a market that its rules call halted.
+
+    That tells nothing of the exchange, and neither did what failed there before the rules told it: where no other
+    symbol failed, nothing did.
+    """
+    failing = health.failing - {symbol}
+    if failing:
+        return replace(health, failing=failing)
+    return _settled(replace(health, failed_orders=0, failing=failing, orders_pause_until=None))
 
 
 def read_pause_seconds(failed_reads: int, account: str, *, has_exit: bool) -> float:

@@ -6,6 +6,9 @@ from decimal import Decimal
 from core.model.identity import Symbol
 from core.model.money import positive_decimal
 
+NOT_TRADED = "the exchange does not trade this symbol now"
+"""What an operator is told of an instrument that is not tradable."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:

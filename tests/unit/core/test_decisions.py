@@ -447,16 +447,16 @@ def test_an_exchange_is_in_trouble_after_three_failures_in_a_row_and_well_after_
 def test_orders_without_an_answer_pause_increases_longer_each_time() -> None:
     health, pauses = ExchangeHealth(), []
     for _ in range(9):
-        health = after_order(health, NOW, "timeout")
+        health = after_order(health, NOW, BTC, "timeout")
         until = health.orders_pause_until
         pauses.append((until - NOW).total_seconds() if until else 0)
     assert pauses == [0, 0, 10, 20, 40, 80, 120, 120, 120]
     assert health.trouble(NOW + timedelta(seconds=119))
     assert not health.trouble(NOW + timedelta(seconds=120))
-    mixed = after_read(after_order(health, NOW, ""), NOW, "timeout")
+    mixed = after_read(after_order(health, NOW, BTC, ""), NOW, "timeout")
 
-    assert (after_order(health, NOW, ""), mixed.failed_orders, mixed.failed_reads) == (ExchangeHealth(), 0, 1)
-    assert after_order(mixed, NOW, "").failed_reads == 1
+    assert (after_order(health, NOW, BTC, ""), mixed.failed_orders, mixed.failed_reads) == (ExchangeHealth(), 0, 1)
+    assert after_order(mixed, NOW, BTC, "").failed_reads == 1
 
 
 def test_failed_reads_are_spread_over_accounts_and_never_hold_up_an_exit() -> None:

@@ -165,8 +165,8 @@ def test_prices_half_a_minute_apart_are_samples_and_the_volatility_is_in_percent
 
 
 @pytest.mark.parametrize(("reduce_only", "close_seconds"), [(False, 10), (True, 20)])
-@pytest.mark.parametrize(("is_tradable", "patient_seconds"), [(True, 3), (False, 10)])
-def test_a_lost_order_is_looked_for_each_second_at_first_and_then_every_three_or_ten_on_a_halted_market(
+@pytest.mark.parametrize(("is_tradable", "patient_seconds"), [(True, 3), (False, 15)])
+def test_a_lost_order_is_looked_for_each_second_at_first_and_then_every_three_or_fifteen_on_a_halted_market(
     *, reduce_only: bool, close_seconds: float, is_tradable: bool, patient_seconds: float
 ) -> None:
     lost = replace(RECORD, intent=replace(INTENT, reduce_only=reduce_only))

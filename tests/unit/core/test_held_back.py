@@ -98,11 +98,11 @@ def test_an_order_that_may_never_have_got_there_ends_no_trouble_of_the_exchange(
     async def story(world: World) -> None:
         watch = world.workers[0].watch
         for _ in range(FAILURES_TO_OPEN):
-            watch.saw_order(Unsettled("no answer"), is_tradable=True)
+            watch.saw_order(BTC, Unsettled("no answer"), is_tradable=True)
 
-        watch.saw_order(RefusedOutcome(reason, "our budget", 1.0), is_tradable=True)
+        watch.saw_order(BTC, RefusedOutcome(reason, "our budget", 1.0), is_tradable=True)
         assert watch.trouble()
-        watch.saw_order(RefusedOutcome(RefusalReason.INSUFFICIENT_MARGIN, "too little"), is_tradable=True)
+        watch.saw_order(BTC, RefusedOutcome(RefusalReason.INSUFFICIENT_MARGIN, "too little"), is_tradable=True)
         assert not watch.trouble()
 
     live(tmp_path, story)

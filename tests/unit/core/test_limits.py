@@ -67,7 +67,7 @@ def test_the_third_failed_read_is_an_incident_and_one_good_read_ends_it() -> Non
     ("failed", "pause"), [(1, None), (2, None), (3, 10), (4, 20), (5, 40), (6, 80), (7, 120), (99, 120)]
 )
 def test_increases_pause_longer_with_every_order_that_has_no_clear_answer(failed: int, pause: float | None) -> None:
-    health = after_order(ExchangeHealth(failed_orders=failed - 1), NOW, "no answer")
+    health = after_order(ExchangeHealth(failed_orders=failed - 1), NOW, LOT.symbol, "no answer")
 
     assert (health.failed_orders, health.since, health.why) == (failed, NOW, "no answer")
     if pause is None:
@@ -78,13 +78,13 @@ def test_increases_pause_longer_with_every_order_that_has_no_clear_answer(failed
     assert health.trouble(until - timedelta(seconds=1)) != ""
     assert health.trouble(until) == ""
     assert health.trouble(NOW - timedelta(seconds=1)) == ""  # the clock was stepped back
-    assert after_order(health, NOW, "") == ExchangeHealth()
+    assert after_order(health, NOW, LOT.symbol, "") == ExchangeHealth()
 
 
 def test_a_good_order_does_not_hide_reads_that_fail() -> None:
     health = ExchangeHealth(failed_reads=3, failed_orders=1, since=NOW, why="down")
 
-    assert after_order(health, NOW, "") == ExchangeHealth(failed_reads=3, since=NOW, why="down")
+    assert after_order(health, NOW, LOT.symbol, "") == ExchangeHealth(failed_reads=3, since=NOW, why="down")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from core.model.identity import AccountId, ClientOrderId, Symbol
-from core.model.order import OrderIntent, OrderLookup, RefusalReason, RefusedOutcome, SubmitOutcome, UnknownOutcome
+from core.model.order import OrderIntent, OrderLookup, RefusalReason, RefusedOutcome, SubmitOutcome
 from core.model.policy import AccountPolicy
 from core.model.position import MarginMode, Quote, SymbolSettings
 from core.model.reading import Reading
@@ -315,40 +315,3 @@ def test_settings_that_come_later_than_the_other_reads_are_waited_for_and_not_re
         assert sorted(reads) == sorted(f"{coin}USDT" for coin in COINS)
 
     live(tmp_path, story, TWO_AT_ONCE)
-
-
-def test_a_halted_market_where_orders_get_no_clear_answer_holds_up_no_other_for_long(tmp_path: Path) -> None:
-    async def story(world: World) -> None:
-        listed, submit = dict(world.exchange.rules), world.exchange.submit_order
-        is_halted = False
-
-        async def submit_unless_halted(intent: OrderIntent) -> SubmitOutcome:
-            if is_halted and intent.symbol == BTC:
-                return UnknownOutcome("internal error")
-            return await submit(intent)
-
-        async def refresh() -> None:
-            world.exchange.rules = listed | {BTC: replace(listed[BTC], tradable=not is_halted)}
-
-        world.exchange.submit_order = submit_unless_halted  # type: ignore[method-assign]
-        world.exchange.refresh_instruments = refresh  # type: ignore[method-assign]
-
-        async def trade() -> None:
-            nonlocal is_halted
-            world.sources.say(BTC="0.1")
-            await seconds_until(lambda: world.ledger().is_confirmed)
-            is_halted = True
-            world.sources.say(BTC="0")
-            await asyncio.sleep(600)
-            for depth in ("0.1", "0.2", "0.3"):
-                world.sources.say(BTC="0", ETH=depth)
-                await asyncio.sleep(3)
-                assert world.held(ETH) == 12 * D(depth)
-                await asyncio.sleep(60)
-            assert world.held()
-            is_halted = False
-            assert await seconds_until(lambda: not world.held()) < 30
-
-        await while_running(world, trade())
-
-    live(tmp_path, story)
