@@ -158,10 +158,8 @@ class AccountWorker:
         waits_seconds = self._seconds_to_next_pass(self._teller.tell_changes(outcomes))
         missing_in_seconds = self._seconds_to_missing_read(targets, readings)
         traded = {*self._wanted(targets), *self._pursued(targets)}
-        is_doubtful = self.watch.health.has_unclear_orders
-        rules_in_seconds = await self._halts.look(
-            traded, readings.instruments, self._ledgers(), is_doubtful=is_doubtful
-        )
+        doubted, ledgers = self.watch.health.doubted, self._ledgers()
+        rules_in_seconds = await self._halts.look(traded, readings.instruments, ledgers, doubted)
         self._next_pass_seconds = max(MIN_PASS_SECONDS, min(waits_seconds, rules_in_seconds, missing_in_seconds))
         return self._report(targets, readings, outcomes)
 

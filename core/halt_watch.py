@@ -36,22 +36,22 @@ class HaltWatch:
         traded: Iterable[Symbol],
         listed: Reading[Mapping[Symbol, Instrument]],
         ledgers: Sequence[SymbolLedger],
-        *,
-        is_doubtful: bool,
+        doubted: frozenset[Symbol],
     ) -> float:
-        """Read the rules anew if a market is halted, or orders get no clear answer, which a halt may be the cause of.
+        """Read the rules anew if a market is halted, or if the account's orders meet one that may be.
 
         Args:
             traded: Symbols with a target or something left to trade.
             listed: The rules as this pass knows them, at most an hour old.
             ledgers: Of the account.
-            is_doubtful: Whether several orders in a row got no clear answer.
+            doubted: Symbols where orders of this or other accounts on the exchange get no clear answer.
 
         Returns:
             Seconds until the next such look.
         """
         symbols, full_check_seconds = list(traded), self._settings.full_check_seconds()
         halted = find_halted(symbols, listed, ledgers)
+        is_doubtful = any(ledger.symbol in doubted and not ledger.is_confirmed for ledger in ledgers)
         if not halted and not is_doubtful:
             return full_check_seconds
         now = asyncio.get_running_loop().time()

@@ -271,13 +271,15 @@ class SymbolWorker:
         self, trade: Trade, margin_mode: MarginMode, leverage: Decimal, around: Surroundings
     ) -> TradeResult:
         self._read_ahead = None
+        # No patience where a halt leaves little to wait for: each question counts against what all accounts may ask.
+        is_urgent = around.is_superseded if around.instrument.tradable else lambda: True
         result = await self._executor.trade(
             self._ledger,
             trade,
             around.instrument,
             margin_mode,
             leverage,
-            around.is_superseded if around.instrument.tradable else lambda: True,
+            is_urgent,
             lambda: self._read_while_settling(around),
         )
         if isinstance(result, Settled):

@@ -37,12 +37,12 @@ class ExchangeHealth:
     @property
     def is_in_trouble(self) -> bool:
         """Whether this is an incident to tell about."""
-        return self.failed_reads >= FAILURES_TO_OPEN or self.has_unclear_orders
+        return max(self.failed_reads, self.failed_orders) >= FAILURES_TO_OPEN
 
     @property
-    def has_unclear_orders(self) -> bool:
-        """Whether too many orders in a row got no clear answer."""
-        return self.failed_orders >= FAILURES_TO_OPEN
+    def doubted(self) -> frozenset[Symbol]:
+        """Symbols whose orders got no clear answer, once too many did not in a row: their markets may be halted."""
+        return self.failing if self.failed_orders >= FAILURES_TO_OPEN else frozenset()
 
     def trouble(self, now: datetime) -> str:
         """Why no increase may be sent now, empty when one may.

@@ -28,14 +28,14 @@ class Market:
 
     Attributes:
         halted: Symbols that do not trade.
-        is_down: Whether no order gets a clear answer.
+        down: Accounts of which no order gets a clear answer.
         tries: Per symbol, the loop times of orders that got none.
         refreshes: Loop times at which the rules were read anew.
     """
 
     def __init__(self, world: World) -> None:
         self.halted: set[Symbol] = set()
-        self.is_down = False
+        self.down: set[AccountId] = set()
         self.tries: dict[Symbol, list[float]] = {BTC: [], ETH: []}
         self.refreshes: list[float] = []
         self._listed = dict(world.exchange.rules)
@@ -56,7 +56,7 @@ class Market:
         submit = exchange.submit_order
 
         async def submit_unless_halted(intent: OrderIntent) -> SubmitOutcome:
-            if not self.is_down and intent.symbol not in self.halted:
+            if exchange.account not in self.down and intent.symbol not in self.halted:
                 return await submit(intent)
             self.tries[intent.symbol].append(asyncio.get_running_loop().time())
             return UnknownOutcome("internal error")
@@ -192,7 +192,7 @@ def test_an_outage_pauses_increases_also_while_a_market_is_halted(tmp_path: Path
         world.sources.say(BTC="0", ETH="0.1")
         await asyncio.sleep(120)
         assert not world.workers[0].watch.trouble()
-        market.is_down = True
+        market.down = {world.exchange.account}
         world.sources.say(BTC="0", ETH="0")
         await asyncio.sleep(30)
 
@@ -202,6 +202,24 @@ def test_an_outage_pauses_increases_also_while_a_market_is_halted(tmp_path: Path
         assert watch.trouble()
 
     play(tmp_path, story)
+
+
+def test_an_account_in_order_looks_no_more_often_while_orders_of_another_fail(tmp_path: Path) -> None:
+    async def story(world: World, market: Market) -> None:
+        failing, other = world.exchanges.values()
+        world.sources.say(BTC="0.1")
+        await asyncio.sleep(10)
+        market.down = {failing.account}
+        world.sources.say(BTC="0")
+        await asyncio.sleep(60)
+        assert world.workers[0].watch.health.doubted == {BTC}
+        reads = other.value_reads
+        await asyncio.sleep(300)
+
+        assert world.workers[0].watch.health.doubted == {BTC}
+        assert other.value_reads - reads <= 5
+
+    play(tmp_path, story, accounts=2)
 
 
 def test_the_operator_is_told_why_the_exit_waits(tmp_path: Path) -> None:
