@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from core.model.identity import AccountId, ClientOrderId, Symbol
-from core.model.ledger import IllegalTransition, OrderRecord
+from core.model.ledger import OrderRecord, SymbolLedger
 from core.model.money import ZERO
 from core.ports.journal import Journal
 from paper.house import PaperHouse
@@ -70,6 +70,7 @@ class Scene:
         time: The world's seconds, which no step of the clock changes.
         now: The wall clock.
         journal: Of the engine that runs, None while none does.
+        left: What the engine before this one knew, where its disk had failed and kept the latest of it in memory alone.
         violations: Rules that were broken, in order.
         books: By account and symbol.
         targets: Every quantity that was decided, by place and number of the decision.
@@ -84,6 +85,7 @@ class Scene:
     time: Callable[[], float]
     now: Callable[[], datetime]
     journal: Journal | None = None
+    left: dict[Place, SymbolLedger] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     books: defaultdict[Place, Book] = field(default_factory=lambda: defaultdict(Book))
     targets: dict[tuple[Place, int], Decimal] = field(default_factory=dict)
@@ -120,13 +122,11 @@ class Scene:
         return max(rule.window_ms for door in doors for rule in door.protocol.rate_rules) / 1000
 
     def record_of(self, place: Place, client_id: ClientOrderId) -> OrderRecord | None:
-        """What the journal remembers of an order."""
+        """What the journal remembers of an order, or remembered before it failed and its engine died."""
         if self.journal is None:
             return None
-        try:
-            return self.journal.ledger(*place).record_of(client_id)
-        except IllegalTransition:
-            return None
+        orders = [*self.journal.ledger(*place).orders, *(self.left[place].orders if place in self.left else ())]
+        return next((record for record in orders if record.intent.client_order_id == client_id), None)
 
     def is_of_stranger(self, client_id: ClientOrderId) -> bool:
         """Whether another installation of this world made the id."""

@@ -80,7 +80,6 @@ class Watcher:
         self.calls = CallChecks(self.scene)
         self.words = WordChecks(self.scene, self.calls)
         self.caps = CapCheck(self.scene, self.calls.shown)
-        self._left: dict[Place, SymbolLedger] = {}
         self._turning: dict[Place, Decimal] = {}
         house.ledger.observers.append(self._observe)
 
@@ -98,7 +97,7 @@ class Watcher:
         before, self.scene.journal = self.scene.journal, journal
         self.states.follow(journal, has_passed)
         if journal is None:
-            self._left = {} if before is None or not before.problem() else self._ledgers_of(before)
+            self.scene.left = {} if before is None or not before.problem() else self._ledgers_of(before)
             return
         self.scene.engine_since = self.scene.time()
         self.calls.begin()
@@ -106,7 +105,7 @@ class Watcher:
             self.caps.take_decision(place, ledger.decision)
             if ledger.decision:
                 self.scene.targets[place, ledger.decision.number] = ledger.decision.quantity
-        for place, ledger in self._left.items():
+        for place, ledger in self.scene.left.items():
             self.scene.books[place].is_tainted |= journal.ledger(*place) != ledger
 
     def _ledgers_of(self, journal: Journal) -> dict[Place, SymbolLedger]:
