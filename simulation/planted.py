@@ -49,7 +49,7 @@ PLANTED: tuple[Planted, ...] = (
         "            if isinstance(held, Unknown):\n                return self._stopped(held,",
         "            if isinstance(held, Unknown) and orders and decision:\n"
         "                held = Known(decision.quantity, self._clock.now())\n"
-        "                return await self._conclude(held, decision, Plan(()), '', orders)\n"
+        "                return await self._conclude(held, decision, Plan(()), '', orders, around)\n"
         "            if isinstance(held, Unknown):\n                return self._stopped(held,",
         ("positions unreadable in the middle of a flip",),
     ),
