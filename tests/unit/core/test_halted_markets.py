@@ -238,7 +238,8 @@ def test_the_operator_is_told_why_the_exit_waits(tmp_path: Path) -> None:
 
 def test_failures_of_a_halted_market_are_forgotten_where_no_other_failed() -> None:
     health = ExchangeHealth()
-    for _ in range(4):
+    for failures in range(4):
+        assert health.doubted == (frozenset() if failures < 3 else {BTC})
         health = after_order(health, NOW, BTC, "internal error")
     both = after_order(health, NOW, ETH, "timeout")
 
