@@ -250,6 +250,16 @@ class World:
             for worker in self.workers:
                 await self.executor.process_account(worker)
 
+    async def while_running(self, story: Awaitable[None]) -> None:
+        """A story beside the running engine, whose own loop makes the passes."""
+        stop = asyncio.Event()
+        engine = asyncio.create_task(self.executor.run(stop))
+        try:
+            await story
+        finally:
+            stop.set()
+            await engine
+
     async def outlast_doubt(self) -> None:
         """Cycle until a change by somebody else is not doubted any more."""
         await self.cycle()

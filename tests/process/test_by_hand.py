@@ -22,6 +22,7 @@ from core.model.signal import SourceFrame, SourceSignal, SourceStatus
 from operations.journal_file import read_only
 from operations.wall_clock import WallClock
 from signal_processors.depth_files import publish_frame
+from simulation.loopback import read_engine_log
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -59,15 +60,9 @@ async def engine(home: Home) -> AsyncIterator[asyncio.subprocess.Process]:
         await process.wait()
 
 
-def log(home: Home) -> list[dict[str, Any]]:
-    path = home.logs / "trade-engine.jsonl"
-    whole = path.read_text().split("\n")[:-1] if path.exists() else []  # the last may be half written
-    return [json.loads(line) for line in whole]
-
-
 async def until_told(home: Home, event: str, times: int = 1) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while sum(line["event"] == event for line in log(home)) < times:  # noqa: ASYNC110 - another process
+        while sum(line["event"] == event for line in read_engine_log(home)) < times:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 
 
@@ -86,7 +81,7 @@ async def test_it_waits_for_its_sources_trades_when_they_speak_and_ends_within_a
         async with asyncio.timeout(STOP_SECONDS):
             assert await process.wait() == 0
 
-    assert log(home)[-1]["event"] == "engine stopped"
+    assert read_engine_log(home)[-1]["event"] == "engine stopped"
     with read_only(home.journal) as journal:
         ledgers = [journal.ledger(AccountId(name), Symbol("BTCUSDT")) for name in ("bybit", "blofin", "kucoin", "mexc")]
     assert all(ledger.owned > 0 and not ledger.unsettled for ledger in ledgers)

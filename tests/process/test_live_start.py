@@ -1,6 +1,5 @@
 """The first start with real keys: nothing is armed by itself, and what is missing is said once."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from commands.demo_services import ROOT
 from config.files import PRIVATE_MODE, format_json, write_atomically
 from config.home import Home
+from simulation.loopback import read_engine_log
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
@@ -38,20 +38,14 @@ def home(tmp_path: Path, request: pytest.FixtureRequest) -> Home:
     return home
 
 
-def told(home: Home) -> list[dict[str, Any]]:
-    path = home.logs / "trade-engine.jsonl"
-    lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    return [json.loads(line) for line in lines]
-
-
 def start_and_stop(home: Home, *arguments: str, stop: signal.Signals = signal.SIGINT) -> list[dict[str, Any]]:
     """Run the engine until it says that it started, ask it to end, and return what it told."""
     environment = {**os.environ, "TRADE_ENGINE_HOME": str(home.path), "XDG_CONFIG_HOME": str(home.path / "xdg")}
     command = (sys.executable, "execute_trades.py", *arguments)
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as engine:  # noqa: S603 - our own entry script
         deadline = time.monotonic() + START_SECONDS
-        while not any(line["event"] == "engine started" for line in told(home)):
-            assert engine.poll() is None, told(home)
+        while not any(line["event"] == "engine started" for line in read_engine_log(home)):
+            assert engine.poll() is None, read_engine_log(home)
             assert time.monotonic() < deadline
             time.sleep(0.1)  # noqa: TID251 - the test waits for another process
         engine.send_signal(stop)
@@ -59,7 +53,7 @@ def start_and_stop(home: Home, *arguments: str, stop: signal.Signals = signal.SI
             assert engine.wait(STOP_SECONDS) == 0
         finally:
             engine.kill()
-    return told(home)
+    return read_engine_log(home)
 
 
 def test_a_live_account_is_not_armed_and_the_others_are_said_to_be_missing_once(home: Home) -> None:

@@ -43,6 +43,7 @@ from paper.sn8 import Sn8Server
 from paper.sn8_session import serve_sn8
 from paper.sn8_world import Sn8World
 from signal_processors.depth_files import DepthFiles
+from simulation.loopback import read_engine_log
 
 pytestmark = [pytest.mark.process, pytest.mark.system("pm2"), pytest.mark.timeout(240)]
 
@@ -97,9 +98,7 @@ class Pm2:
         return bool((await self.listed())["trade-engine"].get("exit_code") == EXIT_CONFIGURATION)
 
     def log(self) -> list[dict[str, Any]]:
-        path = self.home.logs / "trade-engine.jsonl"
-        whole = path.read_text().split("\n")[:-1] if path.exists() else []  # the last may be half written
-        return [json.loads(line) for line in whole]
+        return read_engine_log(self.home)
 
     def count(self, event: str) -> int:
         return sum(line["event"] == event for line in self.log())

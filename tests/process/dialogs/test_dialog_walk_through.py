@@ -17,6 +17,7 @@ from config.home import Home
 from core.model.failures import StorageFailure
 from core.model.identity import AccountId, Symbol
 from operations.journal_file import read_only
+from simulation.loopback import read_engine_log
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -103,9 +104,7 @@ async def told_as_not_listed(home: Home, expected: int) -> list[tuple[str, str]]
     """Account and symbol, each time that the engine said so, once it has said it as often as expected."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            whole = (home.logs / "trade-engine.jsonl").read_text().rpartition("\n")[0]  # the last may be half written
-            lines = [json.loads(line) for line in whole.splitlines()]
-            found = [line for line in lines if line.get("why") == "not listed on this exchange"]
+            found = [line for line in read_engine_log(home) if line.get("why") == "not listed on this exchange"]
             if len(found) >= expected:
                 return [(line["account"], line["symbol"]) for line in found]
             await asyncio.sleep(0.1)

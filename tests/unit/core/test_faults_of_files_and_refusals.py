@@ -28,11 +28,7 @@ def weights_of(*symbols: str) -> str:
 
 async def follow(world: World, seconds: float) -> None:
     """Run the engine's own loop for a while."""
-    stop = asyncio.Event()
-    engine = asyncio.create_task(world.executor.run(stop))
-    await asyncio.sleep(seconds)
-    stop.set()
-    await engine
+    await world.while_running(asyncio.sleep(seconds))
 
 
 async def hold_by_files(world: World, home: Home) -> None:

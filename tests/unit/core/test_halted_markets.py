@@ -64,22 +64,19 @@ class Market:
         return submit_unless_halted
 
 
-async def during(world: World, story: Awaitable[None]) -> None:
-    """A story beside the running engine."""
-    stop = asyncio.Event()
-    engine = asyncio.create_task(world.executor.run(stop))
-    try:
-        await story
-    finally:
-        stop.set()
-        await engine
-
-
 def play(folder: Path, story: Callable[[World, Market], Awaitable[None]], accounts: int = 1) -> None:
     async def main(world: World) -> None:
-        await during(world, story(world, Market(world)))
+        await world.while_running(story(world, Market(world)))
 
     live(folder, main, *(AccountPolicy(AccountId("blofin", f"a{number}")) for number in range(accounts)))
+
+
+async def halt_before_the_exit(world: World, market: Market) -> None:
+    """A position, and an exit that is asked for when its market has just halted."""
+    world.sources.say(BTC="0.1")
+    await asyncio.sleep(10)
+    market.halted = {BTC}
+    world.sources.say(BTC="0")
 
 
 async def seconds_paused(world: World, seconds: int) -> int:
@@ -95,10 +92,7 @@ def test_another_market_trades_at_once_however_long_the_halt_lasts_and_the_exit_
     tmp_path: Path,
 ) -> None:
     async def story(world: World, market: Market) -> None:
-        world.sources.say(BTC="0.1")
-        await asyncio.sleep(10)
-        market.halted = {BTC}
-        world.sources.say(BTC="0")
+        await halt_before_the_exit(world, market)
         await asyncio.sleep(600)
         for depth in ("0.1", "0.2", "0.3"):
             world.sources.say(BTC="0", ETH=depth)
@@ -118,10 +112,7 @@ def test_what_failed_before_the_halt_was_known_pauses_the_others_for_some_second
     tmp_path: Path, accounts: int
 ) -> None:
     async def story(world: World, market: Market) -> None:
-        world.sources.say(BTC="0.1")
-        await asyncio.sleep(10)
-        market.halted = {BTC}
-        world.sources.say(BTC="0")
+        await halt_before_the_exit(world, market)
 
         assert await seconds_paused(world, 300) < 8
         told = [name for name in world.told.names() if name in {TROUBLE, WELL}]
@@ -149,10 +140,7 @@ def test_a_second_market_that_halts_just_after_the_first_is_found_soon_too(tmp_p
 
 def test_a_known_halt_is_tried_every_15_seconds_whatever_else_happens(tmp_path: Path) -> None:
     async def story(world: World, market: Market) -> None:
-        world.sources.say(BTC="0.1")
-        await asyncio.sleep(10)
-        market.halted = {BTC}
-        world.sources.say(BTC="0")
+        await halt_before_the_exit(world, market)
         await asyncio.sleep(30)
         market.tries[BTC].clear()
         calls = len(world.exchange.calls)
@@ -169,10 +157,7 @@ def test_a_known_halt_is_tried_every_15_seconds_whatever_else_happens(tmp_path: 
 
 def test_a_quiet_halt_takes_little_of_what_five_minutes_allow(tmp_path: Path) -> None:
     async def story(world: World, market: Market) -> None:
-        world.sources.say(BTC="0.1")
-        await asyncio.sleep(10)
-        market.halted = {BTC}
-        world.sources.say(BTC="0")
+        await halt_before_the_exit(world, market)
         await asyncio.sleep(30)
         calls, reads = len(world.exchange.calls), world.exchange.value_reads
         await asyncio.sleep(300)
@@ -224,10 +209,7 @@ def test_an_account_in_order_looks_no_more_often_while_orders_of_another_fail(tm
 
 def test_the_operator_is_told_why_the_exit_waits(tmp_path: Path) -> None:
     async def story(world: World, market: Market) -> None:
-        world.sources.say(BTC="0.1")
-        await asyncio.sleep(10)
-        market.halted = {BTC}
-        world.sources.say(BTC="0")
+        await halt_before_the_exit(world, market)
         await asyncio.sleep(60)
 
         told = [facts["why"] for name, facts in world.told.events if name == "symbol waits"]

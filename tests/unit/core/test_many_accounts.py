@@ -20,11 +20,7 @@ FOUR = [AccountPolicy(AccountId(name)) for name in ("bybit", "blofin", "kucoin",
 
 async def follow(world: World, seconds: float) -> None:
     """Run the engine's own loop for a while."""
-    stop = asyncio.Event()
-    engine = asyncio.create_task(world.executor.run(stop))
-    await asyncio.sleep(seconds)
-    stop.set()
-    await engine
+    await world.while_running(asyncio.sleep(seconds))
 
 
 def held(world: World, symbol: Symbol = BTC) -> list[Decimal]:

@@ -1,7 +1,7 @@
 """Symbols of one account keep out of each other's way: faults, queues, retries, and a halt that reaches all of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,17 +19,6 @@ BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
 D = Decimal
 COINS = [f"C{number}" for number in range(20)]
 TWO_AT_ONCE = AccountPolicy(AccountId("bybit"), max_concurrent_symbols=2)
-
-
-async def while_running(world: World, story: Awaitable[None]) -> None:
-    """A story beside the running engine."""
-    stop = asyncio.Event()
-    engine = asyncio.create_task(world.executor.run(stop))
-    try:
-        await story
-    finally:
-        stop.set()
-        await engine
 
 
 async def seconds_until(is_reached: Callable[[], bool]) -> float:
@@ -77,7 +66,7 @@ def test_a_fault_of_ours_in_one_symbol_costs_no_other_symbol_anything_and_itself
             assert (world.held(BTC), world.held(ETH)) == (D(0), D(0))
             assert world.told.names().count("symbol failed unexpectedly") == 1
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story)
 
@@ -95,7 +84,7 @@ def test_a_halt_stops_a_trade_between_two_of_its_orders(tmp_path: Path) -> None:
             await asyncio.sleep(30)
             assert 0 < sent <= len(world.exchange.executed) <= sent + 1
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story)
 
@@ -113,7 +102,7 @@ def test_a_halt_stops_the_symbols_that_still_wait_for_their_turn(tmp_path: Path)
             await asyncio.sleep(30)
             assert 0 < sent <= len(world.exchange.executed) <= sent + 2
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story, TWO_AT_ONCE)
 
@@ -131,7 +120,7 @@ def test_an_exit_does_not_queue_behind_the_entries_of_other_symbols(tmp_path: Pa
             say_coins(world, "0.5", BTC="0")
             assert await seconds_until(lambda: not world.held(BTC)) < 4
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story, TWO_AT_ONCE)
 
@@ -153,7 +142,7 @@ def test_an_exit_does_not_queue_behind_an_entry_of_its_own_that_has_not_begun(tm
             assert await seconds_until(lambda: not world.held(BTC)) < 4
             assert [order.quantity for order in world.exchange.executed if order.symbol == BTC] == [D("0.012")] * 2
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story, TWO_AT_ONCE)
 
@@ -171,7 +160,7 @@ def test_an_exit_does_not_queue_behind_entries_once_its_own_entry_was_sent(tmp_p
             say_coins(world, "0.5", BTC="0")
             assert await seconds_until(lambda: not world.held(BTC)) < 6
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story, TWO_AT_ONCE)
 
@@ -200,7 +189,7 @@ def test_an_exit_does_not_wait_while_the_settings_of_many_entries_are_read(tmp_p
             say_coins(world, "0.5", BTC="0")
             assert await seconds_until(lambda: not world.held(BTC)) < 2.5
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story)
 
@@ -219,7 +208,7 @@ def test_a_symbol_that_waited_long_for_its_turn_does_not_trade_on_what_was_read_
             await asyncio.sleep(60)
             assert last not in [order.symbol for order in world.exchange.executed]
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story, AccountPolicy(AccountId("bybit"), max_concurrent_symbols=1))
 
@@ -244,7 +233,7 @@ def test_an_exit_that_was_refused_is_tried_again_while_another_symbol_is_still_b
             assert await seconds_until(lambda: not world.held(ETH)) < 6
             assert world.held(BTC) < D("0.06")
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story)
 
@@ -266,7 +255,7 @@ def test_an_exit_is_tried_again_five_seconds_after_a_pass_that_failed(tmp_path: 
             world.sources.say(BTC="0")
             assert 4 < await seconds_until(lambda: not world.held(BTC)) < 6
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story)
 
@@ -287,7 +276,7 @@ def test_an_exit_that_an_outage_left_undecided_is_looked_for_every_five_seconds(
             world.exchange.faults.clear()
             assert await seconds_until(lambda: not world.held(BTC)) < 5.5
 
-        await while_running(world, trade())
+        await world.while_running(trade())
 
     live(tmp_path, story)
 
