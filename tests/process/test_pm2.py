@@ -37,7 +37,7 @@ from operations.processes import running_services
 from operations.views import read_passes
 from operations.wall_clock import WallClock
 from paper.account import PaperKeys
-from paper.house import PaperHouse
+from paper.house import PaperHouse, requests_folder
 from paper.serving import Served
 from paper.sn8 import Sn8Server
 from paper.sn8_session import serve_sn8
@@ -496,3 +496,4 @@ async def test_pm2_logrotate_takes_the_documented_settings_and_the_engine_stays_
 
 async def fault(pm2: Pm2, *arguments: str) -> None:
     await run(sys.executable, "-m", "commands", "paper", "fault", *arguments, environment=pm2.environment)
+    await until(lambda: not any(requests_folder(pm2.home.paper).glob("*.json")))  # it is in force once it was taken
